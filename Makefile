@@ -1,0 +1,33 @@
+# Every command of the project. `make` alone lists them.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+EDITABLE := shared services/auth-service services/booking-service services/meeting-service services/notifier deploy/zoom-sandbox deploy/local
+
+.PHONY: help
+help: ## list the commands
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: setup
+setup: $(VENV)/ready ## install everything into .venv (the other commands do it by themselves)
+
+$(VENV)/ready: requirements/development.txt $(addsuffix /pyproject.toml,$(EDITABLE))
+	@echo "==> creating .venv with the locked dependencies (about 40 s, once)"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.13 ...")'
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --disable-pip-version-check --progress-bar off --require-hashes -r requirements/development.txt 2>&1 \
+		| awk '/^Collecting/ {n++; if (n % 10 == 0) print "    " n " packages resolved"} /^Installing/ {print "    installing"} /^ERROR/ {print}'
+	@echo "==> installing the services"
+	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation $(addprefix -e ,$(EDITABLE))
+	@touch $@
+
+.PHONY: lock
+lock: $(VENV)/ready ## pin all dependencies with hashes
+	@for part in runtime development; do \
+		echo "==> requirements/$$part.txt"; \
+		$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+			--custom-compile-command 'make lock' requirements/$$part.in -o requirements/$$part.txt; \
+	done

@@ -1,0 +1,1 @@
+"""The whole system on local processes, and the demo."""

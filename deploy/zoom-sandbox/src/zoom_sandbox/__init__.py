@@ -1,0 +1,1 @@
+"""A Zoom-shaped HTTP server with state, limits and faults on demand."""

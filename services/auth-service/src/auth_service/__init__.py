@@ -1,0 +1,1 @@
+"""Organizations, API clients, Zoom connections and the token vault."""

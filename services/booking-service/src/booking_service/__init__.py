@@ -1,0 +1,1 @@
+"""Hosts, event types, sessions and bookings."""

@@ -1,0 +1,1 @@
+"""Meetings at Zoom: a reconciler of desired against actual state."""

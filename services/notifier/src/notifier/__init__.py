@@ -1,0 +1,1 @@
+"""Mails and calendar files for host and invitee."""

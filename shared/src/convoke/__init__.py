@@ -1,0 +1,1 @@
+"""Convoke's wire contracts and the plumbing that its services share."""
