@@ -1,0 +1,26 @@
+"""privacy.*.v1: a request to erase, and what each service removed."""
+
+from typing import ClassVar, Literal
+
+from pydantic import BaseModel
+
+from convoke.contracts.wire import WIRE
+
+
+class PrivacyErasureRequested(BaseModel):
+    """`person` is a mail address where the scope is one person."""
+
+    model_config = WIRE
+    event_type: ClassVar[str] = "privacy.erasure_requested.v1"
+    erasure_id: str
+    organization_id: str
+    scope: Literal["zoom_data", "person", "organization"]
+    person: str | None = None
+
+
+class PrivacyErased(BaseModel):
+    model_config = WIRE
+    event_type: ClassVar[str] = "privacy.erased.v1"
+    erasure_id: str
+    service: str
+    removed: dict[str, int]

@@ -1,0 +1,43 @@
+"""Every queue of the four services, in one table. Each service declares all of it before it publishes."""
+
+from dataclasses import dataclass
+
+from convoke.contracts.bookings import BookingCanceled, BookingCreated, BookingRescheduled, BookingUpdated
+from convoke.contracts.meetings import MeetingCanceled, MeetingFailed, MeetingReady
+from convoke.contracts.notifications import NotificationFailed, NotificationSent
+from convoke.contracts.wire import EventData
+from convoke.contracts.zoom import ZoomConnected, ZoomDisconnected, ZoomSettingsChanged
+
+EXCHANGE = "convoke"
+DEAD_LETTER_EXCHANGE = "convoke.dead"
+
+
+@dataclass(frozen=True)
+class Stream:
+    """A quorum queue `<service>.<stream>` and the events that it is bound to."""
+
+    queue: str
+    events: tuple[type[EventData], ...]
+
+    @property
+    def dead_letter_queue(self) -> str:
+        return f"{self.queue}.dead"
+
+
+MEETING_SERVICE_BOOKINGS = Stream(
+    "meeting-service.bookings", (BookingCreated, BookingRescheduled, BookingUpdated, BookingCanceled)
+)
+MEETING_SERVICE_ZOOM = Stream("meeting-service.zoom", (ZoomConnected, ZoomDisconnected, ZoomSettingsChanged))
+BOOKING_SERVICE_MEETINGS = Stream("booking-service.meetings", (MeetingReady, MeetingFailed, MeetingCanceled))
+BOOKING_SERVICE_NOTIFICATIONS = Stream("booking-service.notifications", (NotificationSent, NotificationFailed))
+NOTIFIER_BOOKINGS = Stream("notifier.bookings", (BookingCreated, BookingRescheduled, BookingUpdated, BookingCanceled))
+NOTIFIER_MEETINGS = Stream("notifier.meetings", (MeetingReady,))
+
+TOPOLOGY = (
+    MEETING_SERVICE_BOOKINGS,
+    MEETING_SERVICE_ZOOM,
+    BOOKING_SERVICE_MEETINGS,
+    BOOKING_SERVICE_NOTIFICATIONS,
+    NOTIFIER_BOOKINGS,
+    NOTIFIER_MEETINGS,
+)

@@ -1,0 +1,39 @@
+"""What all wire models share: the value types and the model settings.
+
+Readers ignore unknown fields, so that a writer may be newer than they are.
+"""
+
+from datetime import UTC, datetime
+from typing import Annotated, ClassVar, Protocol
+from zoneinfo import available_timezones
+
+from pydantic import AfterValidator, AwareDatetime, ConfigDict, PlainSerializer
+
+WIRE = ConfigDict(frozen=True, extra="ignore")
+
+
+def _in_utc(instant: datetime) -> datetime:
+    return instant.astimezone(UTC)
+
+
+def _rfc3339(instant: datetime) -> str:
+    return instant.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def _iana_zone(name: str) -> str:
+    if name not in available_timezones():
+        raise ValueError(f"'{name}' is no IANA time zone; one looks like 'Europe/Berlin'")
+    return name
+
+
+Instant = Annotated[AwareDatetime, AfterValidator(_in_utc), PlainSerializer(_rfc3339, when_used="json")]
+"""A moment: any zone in, RFC 3339 UTC with `Z` out."""
+
+Zone = Annotated[str, AfterValidator(_iana_zone)]
+"""An IANA time zone name."""
+
+
+class EventData(Protocol):
+    """The `data` of one event type; its class says its wire type."""
+
+    event_type: ClassVar[str]

@@ -1,0 +1,53 @@
+"""zoom.*.v1: what auth-service says of Zoom connections, and relays of Zoom's webhooks."""
+
+from typing import ClassVar, Literal
+
+from pydantic import BaseModel
+
+from convoke.contracts.wire import WIRE
+
+
+class Connection(BaseModel):
+    """A connection of an organization, or of one host where `host_id` is there."""
+
+    model_config = WIRE
+    id: str
+    organization_id: str
+    host_id: str | None = None
+    zoom_user_id: str
+    zoom_account_id: str
+    email: str
+    plan: Literal["basic", "licensed", "unassigned", "unknown"]
+    scopes: tuple[str, ...]
+    missing_scopes: tuple[str, ...]
+
+
+class ZoomConnected(BaseModel):
+    model_config = WIRE
+    event_type: ClassVar[str] = "zoom.connected.v1"
+    connection: Connection
+    previous_zoom_user_id: str | None = None
+
+
+class ZoomDisconnected(BaseModel):
+    model_config = WIRE
+    event_type: ClassVar[str] = "zoom.disconnected.v1"
+    connection: Connection
+    reason: Literal["user", "deauthorized", "reauthorization_required"]
+
+
+class ZoomSettingsChanged(BaseModel):
+    model_config = WIRE
+    event_type: ClassVar[str] = "zoom.settings_changed.v1"
+    connection: Connection
+    enabled_for_new_bookings: bool
+
+
+class ZoomMeetingChanged(BaseModel):
+    """A nudge to look at Zoom: one Zoom user may be connected in several tenants."""
+
+    model_config = WIRE
+    event_type: ClassVar[str] = "zoom.meeting_changed.v1"
+    connection_ids: tuple[str, ...]
+    zoom_meeting_id: int
+    change: Literal["updated", "deleted"]

@@ -1,0 +1,129 @@
+"""Work that waits: documents with `due_at`, claimed one at a time under a lease.
+
+Retries, parks and resends are such documents; no queue and no sleeping task ever holds them. A document asks for
+work by `due_at`; whoever claims it writes `lease` and gives it back with the result, in one compare-and-set.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from pymongo import ReturnDocument
+from structlog.stdlib import BoundLogger, get_logger
+
+from convoke.clock import Clock, utc_now
+from convoke.ids import new_token
+from convoke.mongo import DATABASE_AWAY, Collection, Document
+
+log: BoundLogger = get_logger(__name__)
+
+LOOK_EVERY = 1.0
+"""Seconds between two looks for due work that nobody nudged for."""
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A document that is ours until the lease ends; `owner` fences every write of its result."""
+
+    document: Document
+    owner: str
+    until: datetime
+
+    @property
+    def still_ours(self) -> Document:
+        """The filter under which a result may be stored."""
+        return {"_id": self.document["_id"], "lease.owner": self.owner}
+
+
+class DueWork:
+    """The due documents of one collection."""
+
+    def __init__(self, collection: Collection, lease: timedelta, clock: Clock = utc_now) -> None:
+        self._collection = collection
+        self._lease = lease
+        self._clock = clock
+
+    async def create_indexes(self) -> None:
+        await self._collection.create_index("due_at", name="due_at", sparse=True)
+
+    async def claim(self) -> Claim | None:
+        """Return the document that is due longest and free, now leased to the caller; None if there is none."""
+        now, owner = self._clock(), new_token()
+        until = now + self._lease
+        document = await self._collection.find_one_and_update(
+            {"due_at": {"$lte": now}, "$or": [{"lease": None}, {"lease.until": {"$lte": now}}]},
+            {"$set": {"lease": {"owner": owner, "until": until}}},
+            sort=[("due_at", 1)],
+            return_document=ReturnDocument.AFTER,
+        )
+        return Claim(document, owner, until) if document else None
+
+
+class Worker:
+    """Claims due documents and works on several at once, until it is stopped."""
+
+    def __init__(self, due: DueWork, work: Callable[[Claim], Awaitable[None]], *, concurrency: int = 16) -> None:
+        self._due = due
+        self._work = work
+        self._free = asyncio.Semaphore(concurrency)
+        self._nudged = asyncio.Event()
+        self._under_way: set[asyncio.Task[None]] = set()
+        self._stopping = False
+
+    def nudge(self) -> None:
+        """Look for due work now."""
+        self._nudged.set()
+
+    async def run(self) -> None:
+        """Claim and work until `stop`."""
+        while not self._stopping:
+            await self._free.acquire()
+            claim = await self._claim_or_none()
+            if claim is None:
+                self._free.release()
+                await self._wait_for_nudge()
+            else:
+                self._start(claim)
+
+    async def stop(self, within: float) -> None:
+        """Claim no more and finish what is under way, `within` seconds at most.
+
+        What is cut off then is safe: it stays due, and its lease ends.
+        """
+        self._stopping = True
+        self.nudge()
+        if self._under_way:
+            _, cut_off = await asyncio.wait(self._under_way, timeout=within)
+            for task in cut_off:
+                task.cancel()
+            await asyncio.gather(*cut_off, return_exceptions=True)
+
+    async def _claim_or_none(self) -> Claim | None:
+        self._nudged.clear()
+        try:
+            return await self._due.claim()
+        except DATABASE_AWAY as error:
+            log.warning("database.unreachable", error=type(error).__name__)
+            return None
+
+    async def _wait_for_nudge(self) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LOOK_EVERY):
+                await self._nudged.wait()
+
+    def _start(self, claim: Claim) -> None:
+        task = asyncio.create_task(self._work_on(claim))
+        self._under_way.add(task)
+        task.add_done_callback(self._under_way.discard)
+
+    async def _work_on(self, claim: Claim) -> None:
+        try:
+            await self._work(claim)
+        except DATABASE_AWAY as error:
+            log.warning("due_work.left_to_its_lease", document=claim.document["_id"], error=type(error).__name__)
+        except Exception:
+            log.exception("due_work.failed", document=claim.document["_id"])
+        finally:
+            self._free.release()

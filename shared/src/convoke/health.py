@@ -1,0 +1,30 @@
+"""Liveness, readiness and metrics: the three paths that every service has."""
+
+from collections.abc import Awaitable, Callable
+
+from fastapi import APIRouter, Response
+from fastapi.responses import JSONResponse
+from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, generate_latest
+
+Readiness = Callable[[], Awaitable[dict[str, bool]]]
+
+
+def health_router(readiness: Readiness) -> APIRouter:
+    """Return the routes; `readiness` tells of each neighbour whether work can be done with it."""
+    router = APIRouter(tags=["health"])
+
+    @router.get("/health/live")
+    async def live() -> dict[str, str]:
+        """Answer while the event loop turns; never asks a neighbour, whose outage must not restart this service."""
+        return {"status": "live"}
+
+    @router.get("/health/ready", response_model=None)
+    async def ready() -> JSONResponse:
+        checks = await readiness()
+        return JSONResponse(checks, status_code=200 if all(checks.values()) else 503)
+
+    @router.get("/metrics", include_in_schema=False)
+    async def metrics() -> Response:
+        return Response(generate_latest(REGISTRY), media_type=CONTENT_TYPE_LATEST)
+
+    return router

@@ -1,0 +1,172 @@
+"""Who calls: bearer tokens of auth-service, checked against its published keys, and a service's own token.
+
+RFC 9068 claims; the algorithm and the place of the keys are pinned (ASVS 5.0, 9.1.2 and 9.1.3).
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import jwt
+from fastapi import Request
+
+from convoke.problems import Problem
+
+ISSUER = "auth-service"
+ALGORITHM = "EdDSA"
+LEEWAY = 30
+"""Seconds that two machines' clocks may differ."""
+
+KEYS_ARE_FRESH_FOR = 300.0
+LOOK_FOR_NEW_KEY_AFTER = 5.0
+"""Seconds between two looks for a key id that is not known, so that made-up ids cost nothing."""
+
+RENEW_BEFORE = 60.0
+
+
+@dataclass(frozen=True)
+class Caller:
+    """An API client of one organization, or a service (`organization_id` is empty then)."""
+
+    client_id: str
+    organization_id: str
+    scopes: frozenset[str]
+
+
+class KeysUnavailable(Exception):
+    """auth-service did not give its keys and none are cached."""
+
+
+class TokenVerifier:
+    """Checks tokens for one audience against the keys that auth-service publishes."""
+
+    def __init__(self, http: httpx.AsyncClient, auth_service_url: str, audience: str) -> None:
+        self._http = http
+        self._jwks_url = f"{auth_service_url.rstrip('/')}/.well-known/jwks.json"
+        self._audience = audience
+        self._keys: dict[str, jwt.PyJWK] = {}
+        self._fetched_at = float("-inf")
+        self._fetching = asyncio.Lock()
+
+    async def verify(self, token: str) -> Caller:
+        """Return who holds the token. Raises jwt.InvalidTokenError or KeysUnavailable."""
+        kid = str(jwt.get_unverified_header(token).get("kid"))
+        key = await self._key(kid)
+        if key is None:
+            raise jwt.InvalidKeyError(f"no key '{kid[:40]}' is published")
+        claims: dict[str, Any] = jwt.decode(
+            token,
+            key.key,
+            algorithms=[ALGORITHM],
+            audience=self._audience,
+            issuer=ISSUER,
+            leeway=LEEWAY,
+            options={"require": ["exp", "aud", "iss", "sub"]},
+        )
+        return Caller(claims["sub"], claims.get("organization_id", ""), frozenset(claims.get("scope", "").split()))
+
+    async def _key(self, kid: str) -> jwt.PyJWK | None:
+        age = time.monotonic() - self._fetched_at
+        if age > KEYS_ARE_FRESH_FOR or (kid not in self._keys and age > LOOK_FOR_NEW_KEY_AFTER):
+            await self._fetch(self._fetched_at)
+        return self._keys.get(kid)
+
+    async def _fetch(self, seen_at: float) -> None:
+        async with self._fetching:
+            if self._fetched_at != seen_at:
+                return
+            try:
+                answer = await self._http.get(self._jwks_url)
+                answer.raise_for_status()
+                self._keys = {key.key_id or "": key for key in jwt.PyJWKSet.from_dict(answer.json()).keys}
+            except (httpx.HTTPError, jwt.PyJWTError, ValueError) as error:
+                if not self._keys:
+                    raise KeysUnavailable(f"{self._jwks_url}: {type(error).__name__}") from error
+            self._fetched_at = time.monotonic()
+
+
+def requires(verifier: TokenVerifier, scope: str) -> Callable[[Request], Awaitable[Caller]]:
+    """Return a FastAPI dependency that gives the Caller, or answers 401, 403 or 503 as a problem."""
+
+    async def caller(request: Request) -> Caller:
+        found = await _verified(verifier, _bearer(request))
+        if scope not in found.scopes:
+            raise Problem(
+                403,
+                "missing-scope",
+                "The token lacks a scope",
+                f"Ask /oauth/token for a token with the scope '{scope}'.",
+            )
+        return found
+
+    return caller
+
+
+def _bearer(request: Request) -> str:
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not token:
+        raise _unauthorized("Send 'Authorization: Bearer <token>' with a token from auth-service's /oauth/token.")
+    return token
+
+
+async def _verified(verifier: TokenVerifier, token: str) -> Caller:
+    try:
+        return await verifier.verify(token)
+    except jwt.ExpiredSignatureError:
+        raise _unauthorized("The token has expired; fetch a new one from auth-service's /oauth/token.") from None
+    except jwt.InvalidTokenError as error:
+        raise _unauthorized(f"The token is not valid here ({type(error).__name__}).") from None
+    except KeysUnavailable:
+        raise Problem(
+            503,
+            "keys-unavailable",
+            "Tokens cannot be checked just now",
+            "auth-service does not answer; send the request again shortly.",
+            headers={"Retry-After": "2"},
+        ) from None
+
+
+def _unauthorized(detail: str) -> Problem:
+    return Problem(401, "unauthorized", "No valid token", detail, headers={"WWW-Authenticate": "Bearer"})
+
+
+class ServiceToken:
+    """This service's own token for one audience, fetched when needed and renewed ahead of its end."""
+
+    def __init__(
+        self,
+        http: httpx.AsyncClient,
+        auth_service_url: str,
+        client_id: str,
+        client_secret: str,
+        audience: str,
+    ) -> None:
+        self._http = http
+        self._url = f"{auth_service_url.rstrip('/')}/oauth/token"
+        self._credentials = httpx.BasicAuth(client_id, client_secret)
+        self._audience = audience
+        self._token = ""
+        self._renew_at = float("-inf")
+        self._fetching = asyncio.Lock()
+
+    async def get(self) -> str:
+        """Return a valid token. Raises httpx.HTTPError."""
+        async with self._fetching:
+            if time.monotonic() >= self._renew_at:
+                await self._fetch()
+            return self._token
+
+    def forget(self) -> None:
+        """Fetch anew at the next `get`: the last one was refused."""
+        self._renew_at = float("-inf")
+
+    async def _fetch(self) -> None:
+        form = {"grant_type": "client_credentials", "audience": self._audience}
+        answer = await self._http.post(self._url, data=form, auth=self._credentials)
+        answer.raise_for_status()
+        body = answer.json()
+        self._token = body["access_token"]
+        self._renew_at = time.monotonic() + max(body["expires_in"] - RENEW_BEFORE, 1.0)

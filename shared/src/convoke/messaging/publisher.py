@@ -1,0 +1,44 @@
+"""One event out, confirmed by the broker or an error. An error never means that it was not sent."""
+
+import asyncio
+from typing import Any
+
+from aio_pika.exceptions import AMQPError
+from faststream.rabbit import RabbitBroker
+from pamqp.common import FieldValue
+
+from convoke.messaging.broker import EVENTS_EXCHANGE
+from convoke.messaging.cloudevents import CONTENT_TYPE, Event
+
+PUBLISH_TIMEOUT = 5.0
+"""Seconds until a publish is given up; the outbox repeats it under the same message id."""
+
+
+class NotPublished(Exception):
+    """The broker did not confirm the event: unroutable, refused, timed out or not connected."""
+
+
+class Publisher:
+    """Publishes events on the exchange `convoke`, persistent and mandatory."""
+
+    def __init__(self, broker: RabbitBroker) -> None:
+        self._broker = broker
+
+    async def publish(self, event: Event[Any]) -> None:
+        """Return once the broker has the event on a majority of its disks. Raises NotPublished."""
+        headers: dict[str, FieldValue] = {"traceparent": event.traceparent} if event.traceparent else {}
+        try:
+            # FastStream 0.7 ignores publish(timeout=...) on RabbitMQ, and an alarm blocks for ever.
+            async with asyncio.timeout(PUBLISH_TIMEOUT):
+                await self._broker.publish(
+                    event.body(),
+                    exchange=EVENTS_EXCHANGE,
+                    routing_key=event.data.event_type,
+                    mandatory=True,
+                    persist=True,
+                    message_id=event.id,
+                    content_type=CONTENT_TYPE,
+                    headers=headers,
+                )
+        except (TimeoutError, AMQPError, ConnectionError, OSError, RuntimeError) as error:
+            raise NotPublished(f"{event.data.event_type} {event.id}: {type(error).__name__}") from error

@@ -1,0 +1,114 @@
+"""Errors over HTTP: RFC 9457 problem documents with a stable type slug and a detail that says what to do."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel
+from starlette.exceptions import HTTPException
+from structlog.stdlib import BoundLogger, get_logger
+
+from convoke.mongo import DATABASE_AWAY
+
+log: BoundLogger = get_logger(__name__)
+
+CONTENT_TYPE = "application/problem+json"
+
+
+class FieldError(BaseModel):
+    field: str
+    message: str
+
+
+class ProblemDocument(BaseModel):
+    """The body of every answer that is not a success."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    errors: list[FieldError] | None = None
+
+
+class Problem(Exception):
+    """An answer that is not a success; raised by HTTP routes only."""
+
+    def __init__(
+        self,
+        status: int,
+        slug: str,
+        title: str,
+        detail: str,
+        *,
+        errors: list[FieldError] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.document = ProblemDocument(type=slug, title=title, status=status, detail=detail, errors=errors)
+        self.headers = dict(headers or {})
+
+
+def answer_with_problems(app: FastAPI) -> None:
+    """Make every error of an app a problem document."""
+    app.add_exception_handler(Problem, _problem)
+    app.add_exception_handler(RequestValidationError, _invalid_request)
+    app.add_exception_handler(HTTPException, _http_exception)
+    for away in DATABASE_AWAY:
+        app.add_exception_handler(away, _database_away)
+
+
+async def _problem(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, Problem)  # noqa: S101 - Starlette's signature cannot say it
+    return _answer(error.document, error.headers)
+
+
+async def _invalid_request(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)  # noqa: S101 - Starlette's signature cannot say it
+    problems = error.errors()
+    not_json = any(problem["type"] == "json_invalid" for problem in problems)
+    document = ProblemDocument(
+        type="invalid-json" if not_json else "invalid-request",
+        title="The request is not valid",
+        status=400 if not_json else 422,
+        detail="The body is not JSON." if not_json else "Correct the fields named in errors and send it again.",
+        errors=[FieldError(field=_field(problem), message=problem["msg"]) for problem in problems],
+    )
+    return _answer(document)
+
+
+async def _http_exception(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)  # noqa: S101 - Starlette's signature cannot say it
+    slug = {404: "not-found", 405: "method-not-allowed", 413: "too-large"}.get(error.status_code, "http-error")
+    document = ProblemDocument(
+        type=slug,
+        title=str(error.detail),
+        status=error.status_code,
+        detail=f"{error.detail}. See /docs for the paths.",
+    )
+    return _answer(document, dict(error.headers or {}))
+
+
+async def _database_away(_: Request, error: Exception) -> JSONResponse:
+    log.warning("database.unreachable", error=type(error).__name__)
+    document = ProblemDocument(
+        type="temporarily-unavailable",
+        title="The service cannot reach its database",
+        status=503,
+        detail="Whether the change was made is not known. Send it again with the same Idempotency-Key.",
+    )
+    return _answer(document, {"Retry-After": "2"})
+
+
+def _answer(document: ProblemDocument, headers: Mapping[str, str] | None = None) -> JSONResponse:
+    return JSONResponse(
+        document.model_dump(exclude_none=True),
+        document.status,
+        headers=dict(headers or {}),
+        media_type=CONTENT_TYPE,
+    )
+
+
+def _field(problem: Any) -> str:
+    return ".".join(str(part) for part in problem["loc"])

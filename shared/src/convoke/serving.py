@@ -1,0 +1,80 @@
+"""HTTP: one way to build and to run the app of a service."""
+
+import uvicorn
+from fastapi import FastAPI
+from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Lifespan, Message, Receive, Scope, Send
+
+from convoke.health import Readiness, health_router
+from convoke.problems import ProblemDocument, answer_with_problems
+from convoke.settings import ServiceSettings
+from convoke.tracing import traced
+
+FINISH_REQUESTS_WITHIN = 2
+LARGEST_REQUEST = 100_000
+
+
+def http_app(title: str, readiness: Readiness, lifespan: Lifespan[FastAPI]) -> FastAPI:
+    """Return an app with problem documents, health paths, a trace per request and a bounded body."""
+    app = FastAPI(
+        title=title,
+        version="1.0",
+        lifespan=lifespan,
+        redoc_url=None,
+        responses={"4XX": {"model": ProblemDocument}, "503": {"model": ProblemDocument}},
+    )
+    answer_with_problems(app)
+    app.include_router(health_router(readiness))
+    app.add_middleware(_Bounded)
+    app.add_middleware(_Traced)
+    return app
+
+
+class _Traced:
+    """Runs each request under the caller's trace, or a new one."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        with traced(Headers(scope=scope).get("traceparent") if scope["type"] == "http" else None):
+            await self._app(scope, receive, send)
+
+
+class _Bounded:
+    """Answers 413 to a body that is larger than any of ours, before anybody reads it whole."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        taken = 0
+
+        async def bounded_receive() -> Message:
+            nonlocal taken
+            message = await receive()
+            taken += len(message.get("body", b""))
+            if taken > LARGEST_REQUEST:
+                raise HTTPException(413, f"A body may have {LARGEST_REQUEST} bytes")
+            return message
+
+        await self._app(scope, bounded_receive, send)
+
+
+def serve(app: FastAPI, settings: ServiceSettings) -> None:
+    """Serve until SIGTERM or SIGINT; open requests get two seconds, then the lifespan ends."""
+    uvicorn.run(
+        app,
+        host=settings.http_host,
+        port=settings.http_port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=FINISH_REQUESTS_WITHIN,
+        loop="uvloop",
+        http="httptools",
+    )

@@ -1,0 +1,97 @@
+"""Settings from the environment or from files, read once in `__main__`; a wrong one stops the service with a line."""
+
+import base64
+import binascii
+import sys
+from collections.abc import Mapping
+from os import environ  # noqa: TID251 - this is the one place that reads the environment
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, SecretBytes, SecretStr, ValidationError
+from pydantic.functional_validators import BeforeValidator
+
+Settings = TypeVar("Settings", bound=BaseModel)
+
+
+class InvalidSettings(Exception):
+    """The environment lacks a setting or holds a wrong one; the text names it and never shows its value."""
+
+
+def _key_ring(text: Any) -> Any:
+    """Read `kid=base64,kid=base64`; the first key writes, all of them read."""
+    if not isinstance(text, str):
+        return text
+    keys: dict[str, bytes] = {}
+    for pair in filter(None, (part.strip() for part in text.split(","))):
+        kid, _, encoded = pair.partition("=")
+        try:
+            keys[kid] = base64.b64decode(encoded, validate=True)
+        except binascii.Error:
+            raise ValueError("is not a list of kid=base64 pairs") from None
+        if len(keys[kid]) != 32:
+            raise ValueError(f"key '{kid}' has {len(keys[kid])} bytes, 32 are needed")
+    if not keys:
+        raise ValueError("holds no key")
+    return {kid: SecretBytes(key) for kid, key in keys.items()}
+
+
+KeyRing = Annotated[dict[str, SecretBytes], BeforeValidator(_key_ring)]
+"""Keys of 32 bytes by key id, in the order given."""
+
+
+class ServiceSettings(BaseModel):
+    """What every service needs; each service's own `Settings` adds to it."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    rabbitmq_url: SecretStr
+    mongodb_url: SecretStr
+    public_url: str
+    http_host: str = "127.0.0.1"
+    http_port: int = Field(ge=1, le=65535)
+    encryption_keys: KeyRing
+    log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
+
+
+def load(settings: type[Settings], environment: Mapping[str, str] | None = None) -> Settings:
+    """Return the settings that the environment holds, `NAME_FILE` standing for the content of a file.
+
+    Raises InvalidSettings with one line that names every missing or wrong setting.
+    """
+    source = environ if environment is None else environment
+    values = {name: _value(name.upper(), source) for name in settings.model_fields}
+    try:
+        return settings.model_validate({name: value for name, value in values.items() if value is not None})
+    except ValidationError as error:
+        raise InvalidSettings("; ".join(map(_complaint, error.errors()))) from None
+
+
+def load_or_exit(settings: type[Settings]) -> Settings:
+    """Return the settings, or end the process with status 2 and the reason as one line on standard error."""
+    try:
+        return load(settings)
+    except InvalidSettings as error:
+        sys.exit(_exit_with(str(error)))
+
+
+def _exit_with(complaint: str) -> int:
+    sys.stderr.write(f"cannot start: {complaint}\n")
+    return 2
+
+
+def _value(name: str, source: Mapping[str, str]) -> str | None:
+    path = source.get(f"{name}_FILE")
+    if path is None:
+        return source.get(name) or None
+    try:
+        return Path(path).read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise InvalidSettings(f"{name}_FILE: {path} cannot be read ({error.strerror})") from None
+
+
+def _complaint(error: Any) -> str:
+    name = str(error["loc"][0]).upper()
+    return (
+        f"{name} is missing" if error["type"] == "missing" else f"{name}: {error['msg'].removeprefix('Value error, ')}"
+    )
