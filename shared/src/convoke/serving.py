@@ -1,12 +1,15 @@
 """HTTP: one way to build and to run the app of a service."""
 
+import sys
+
 import uvicorn
 from fastapi import FastAPI
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
-from starlette.types import ASGIApp, Lifespan, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from convoke.health import Readiness, health_router
+from convoke.health import health_router
+from convoke.lifecycle import Lifecycle
 from convoke.problems import ProblemDocument, answer_with_problems
 from convoke.settings import ServiceSettings
 from convoke.tracing import traced
@@ -15,17 +18,21 @@ FINISH_REQUESTS_WITHIN = 2
 LARGEST_REQUEST = 100_000
 
 
-def http_app(title: str, readiness: Readiness, lifespan: Lifespan[FastAPI]) -> FastAPI:
-    """Return an app with problem documents, health paths, a trace per request and a bounded body."""
+def http_app(title: str, lifecycle: Lifecycle) -> FastAPI:
+    """Return an app with problem documents, health paths, a trace per request and a bounded body.
+
+    `lifecycle` starts and stops with it.
+    """
     app = FastAPI(
         title=title,
         version="1.0",
-        lifespan=lifespan,
+        lifespan=lambda _: lifecycle,
         redoc_url=None,
         responses={"4XX": {"model": ProblemDocument}, "503": {"model": ProblemDocument}},
     )
+    app.state.lifecycle = lifecycle
     answer_with_problems(app)
-    app.include_router(health_router(readiness))
+    app.include_router(health_router(lifecycle.is_ready))
     app.add_middleware(_Bounded)
     app.add_middleware(_Traced)
     return app
@@ -66,7 +73,10 @@ class _Bounded:
 
 
 def serve(app: FastAPI, settings: ServiceSettings) -> None:
-    """Serve until SIGTERM or SIGINT; open requests get two seconds, then the lifespan ends."""
+    """Serve until SIGTERM or SIGINT; open requests get two seconds, then the lifespan ends.
+
+    Ends the process with status 1 where the service could not start.
+    """
     uvicorn.run(
         app,
         host=settings.http_host,
@@ -78,3 +88,5 @@ def serve(app: FastAPI, settings: ServiceSettings) -> None:
         loop="uvloop",
         http="httptools",
     )
+    if app.state.lifecycle.failed:
+        sys.exit(1)
