@@ -1,0 +1,157 @@
+"""Child processes: started with a log file each, waited for until they are ready, stopped by pid, started again."""
+
+import ctypes
+import functools
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+import psutil
+
+from local_stack import progress
+
+_LOG_LINES_SHOWN = 20
+_POLL_SECONDS = 0.05
+_PR_SET_PDEATHSIG = 1
+
+
+class ProcessError(Exception):
+    """A child process did not do what the system needs; the message ends with the last lines of its log."""
+
+
+class ProcessDiedError(ProcessError):
+    """The process ended before it was ready."""
+
+
+class NotReadyError(ProcessError):
+    """The process runs but was not ready in time."""
+
+
+def free_port() -> int:
+    """Return a TCP port of the loopback interface that nobody listens on right now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class ChildProcess:
+    """One process of the system. Started again, it runs the same command in the same environment.
+
+    A child ends when the process that started it dies, unless it was made `detached`.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        command: Sequence[str],
+        *,
+        environment: Mapping[str, str],
+        log: Path,
+        detached: bool = False,
+    ) -> None:
+        self.name = name
+        self.log = log
+        self._command = tuple(command)
+        self._environment = dict(environment)
+        self._detached = detached
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int:
+        """The pid of the last start; raises ProcessError before the first."""
+        if self._process is None:
+            raise ProcessError(f"{self.name} was never started")
+        return self._process.pid
+
+    @property
+    def running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    @property
+    def created(self) -> float:
+        """When the running process was created, in seconds since the epoch: with the pid it names the process."""
+        return psutil.Process(self.pid).create_time()
+
+    def start(self) -> None:
+        """Start and return at once; a process that already runs is left as it is."""
+        if not self.running:
+            self._process = _launcher().submit(self._spawn).result()
+
+    def wait_until(self, ready: Callable[[], bool], *, within: float) -> None:
+        """Return once `ready()` is true; raises ProcessDiedError or, after `within` seconds, NotReadyError."""
+        with progress.waiting_for(self.name) as show:
+            deadline = time.monotonic() + within
+            while not ready():
+                self._refuse_if_dead()
+                if time.monotonic() > deadline:
+                    raise NotReadyError(self._report(f"{self.name} was not ready within {within:g} s"))
+                show()
+                time.sleep(_POLL_SECONDS)
+
+    def wait_until_healthy(self, url: str, *, within: float) -> None:
+        """Return once a GET of `url` answers 200; raises like `wait_until`."""
+        with httpx.Client(timeout=2, trust_env=False) as client:
+            self.wait_until(lambda: _answers_200(client, url), within=within)
+
+    def stop(self, *, within: float = 15) -> None:
+        """Ask the process to end, and kill it after `within` seconds; does nothing where none runs."""
+        if self._process is None or not self.running:
+            return
+        self._process.terminate()
+        try:
+            self._process.wait(within)
+        except subprocess.TimeoutExpired:
+            self.kill()
+
+    def kill(self) -> None:
+        """End the process, and what it started itself, with SIGKILL; does nothing where none runs."""
+        if self._process is not None and self.running:
+            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+
+    def _spawn(self) -> subprocess.Popen[bytes]:
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        with self.log.open("ab") as log:
+            return subprocess.Popen(  # noqa: S603  # the commands are this package's own
+                self._command,
+                env=self._environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                preexec_fn=None if self._detached else _die_with_parent(),  # noqa: PLW1509  # one system call
+            )
+
+    def _refuse_if_dead(self) -> None:
+        if self._process is not None and (code := self._process.poll()) is not None:
+            raise ProcessDiedError(self._report(f"{self.name} ended with code {code} before it was ready"))
+
+    def _report(self, problem: str) -> str:
+        lines = self.log.read_text(errors="replace").splitlines()[-_LOG_LINES_SHOWN:]
+        return "\n".join([f"{problem}; the end of {self.log}:", *(f"    {line}" for line in lines)])
+
+
+def _answers_200(client: httpx.Client, url: str) -> bool:
+    try:
+        return client.get(url).status_code == httpx.codes.OK
+    except httpx.TransportError:
+        return False
+
+
+@functools.cache
+def _launcher() -> ThreadPoolExecutor:
+    # Linux sends the parent-death signal when the *thread* that forked ends, so one thread that lives as long as
+    # the interpreter starts all children.
+    return ThreadPoolExecutor(max_workers=1, thread_name_prefix="launcher")
+
+
+def _die_with_parent() -> Callable[[], object]:
+    # The library is loaded before the fork: between fork and exec only the call itself is safe.
+    call = ctypes.CDLL(None, use_errno=True).prctl
+    return functools.partial(call, _PR_SET_PDEATHSIG, int(signal.SIGKILL))

@@ -1,0 +1,153 @@
+"""A RabbitMQ node of our own: its data, name server, cookie and ports share nothing with another on the machine.
+
+RabbitMQ reads every module of every library in its plugin folder at each start. A folder with links to only
+what is used halves the start (5.8 s to 2.9 s here).
+"""
+
+import re
+import socket
+from pathlib import Path
+
+from local_stack import environment, installed
+from local_stack.processes import ChildProcess, free_port
+
+_AMQP_HEADER = b"AMQP\x00\x00\x09\x01"
+_METHOD_FRAME = b"\x01"
+_APPLICATIONS = re.compile(r"\{applications,\s*\[([^\]]*)\]")
+_LOOPBACK_ONLY = "-kernel inet_dist_use_interface {127,0,0,1}"
+
+
+class RabbitMQ:
+    """One node with its data in `folder`; the user guest is let in from this machine only."""
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        port: int | None = None,
+        management_port: int | None = None,
+        detached: bool = False,
+    ) -> None:
+        self.folder = folder.absolute()
+        self.port = port or free_port()
+        self.management_port = management_port
+        self._server = installed.rabbitmq_server()
+        epmd_port = free_port()
+        self._names = ChildProcess(
+            "rabbitmq-names",
+            [installed.epmd(), "-port", str(epmd_port), "-address", "127.0.0.1"],
+            environment=environment.inherited(),
+            log=self.folder / "names.log",
+            detached=detached,
+        )
+        self._node = ChildProcess(
+            "rabbitmq",
+            [str(self._server)],
+            environment=self._environment(epmd_port),
+            log=self.folder / "rabbitmq.log",
+            detached=detached,
+        )
+
+    @property
+    def url(self) -> str:
+        return f"amqp://guest:guest@127.0.0.1:{self.port}/"
+
+    @property
+    def management_url(self) -> str | None:
+        """The address of the management API, or None where the node was made without."""
+        return f"http://guest:guest@127.0.0.1:{self.management_port}" if self.management_port else None
+
+    @property
+    def processes(self) -> tuple[ChildProcess, ...]:
+        """The processes behind the node, in the order in which they are to be stopped."""
+        return (self._node, self._names)
+
+    def start(self) -> None:
+        """Start the node and return at once; it uses the data that its folder already has."""
+        self._write_configuration()
+        self._names.start()
+        self._node.start()
+
+    def wait_until_ready(self, *, within: float = 60) -> None:
+        """Return once AMQP connections are answered; raises ProcessError."""
+        self._node.wait_until(lambda: speaks_amqp("127.0.0.1", self.port), within=within)
+
+    def stop(self) -> None:
+        for process in self.processes:
+            process.stop()
+
+    def kill(self) -> None:
+        """End the node with SIGKILL, as a power cut would."""
+        for process in self.processes:
+            process.kill()
+
+    def _plugins(self) -> list[str]:
+        return ["rabbitmq_management"] if self.management_port else []
+
+    def _write_configuration(self) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        lines = [f"listeners.tcp.local = 127.0.0.1:{self.port}", "log.console = true", "log.file = false"]
+        if self.management_port:
+            lines += ["management.tcp.ip = 127.0.0.1", f"management.tcp.port = {self.management_port}"]
+        (self.folder / "rabbitmq.conf").write_text("\n".join(lines) + "\n")
+        (self.folder / "rabbitmq-env.conf").touch()
+        (self.folder / "enabled_plugins").write_text(f"[{','.join(self._plugins())}].\n")
+        _link_what_is_used(self._server.parents[1], self.folder / "server", ["rabbit", *self._plugins()])
+
+    def _environment(self, epmd_port: int) -> dict[str, str]:
+        return {
+            **environment.inherited(),
+            "HOME": str(self.folder),
+            "ERL_EPMD_PORT": str(epmd_port),
+            "ERL_EPMD_ADDRESS": "127.0.0.1",
+            "RABBITMQ_NODENAME": "convoke@localhost",
+            "RABBITMQ_DIST_PORT": str(free_port()),
+            "RABBITMQ_MNESIA_BASE": str(self.folder / "data"),
+            "RABBITMQ_LOG_BASE": str(self.folder / "log"),
+            "RABBITMQ_CONFIG_FILE": str(self.folder / "rabbitmq.conf"),
+            "RABBITMQ_CONF_ENV_FILE": str(self.folder / "rabbitmq-env.conf"),
+            "RABBITMQ_ENABLED_PLUGINS_FILE": str(self.folder / "enabled_plugins"),
+            "RABBITMQ_SCRIPTS_DIR": str(self.folder / "server" / "sbin"),
+            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": _LOOPBACK_ONLY,
+            # The script then becomes the node by exec, so its pid is the node's and signals reach it.
+            "RUNNING_UNDER_SYSTEMD": "true",
+        }
+
+
+def speaks_amqp(host: str, port: int) -> bool:
+    """Tell whether a broker behind the port answers the AMQP greeting, which it does once it takes work."""
+    try:
+        with socket.create_connection((host, port), timeout=2) as connection:
+            connection.sendall(_AMQP_HEADER)
+            return connection.recv(1) == _METHOD_FRAME
+    except OSError:
+        return False
+
+
+def _link_what_is_used(server: Path, target: Path, applications: list[str]) -> None:
+    (target / "plugins").mkdir(parents=True, exist_ok=True)
+    _link(server / "sbin", target / "sbin")
+    for library in _libraries(server / "plugins", applications):
+        _link(library, target / "plugins" / library.name)
+
+
+def _link(source: Path, link: Path) -> None:
+    if not link.is_symlink():
+        link.symlink_to(source)
+
+
+def _libraries(folder: Path, applications: list[str]) -> set[Path]:
+    known = {library.name.rpartition("-")[0]: library for library in folder.glob("*-*")}
+    found: set[Path] = set()
+    waiting = list(applications)
+    while waiting:
+        name = waiting.pop()
+        if name in known and known[name] not in found:
+            found.add(known[name])
+            waiting += _requirements(known[name] / "ebin" / f"{name}.app")
+    return found
+
+
+def _requirements(description: Path) -> list[str]:
+    stated = _APPLICATIONS.search(description.read_text())
+    return re.findall(r"\w+", stated[1]) if stated else []
