@@ -7,7 +7,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import httpx
 import jwt
@@ -40,6 +40,28 @@ class KeysUnavailable(Exception):
     """auth-service did not give its keys and none are cached."""
 
 
+class Verifier(Protocol):
+    """Tells who holds a token for one audience."""
+
+    async def verify(self, token: str) -> Caller:
+        """Return who holds the token. Raises jwt.InvalidTokenError or KeysUnavailable."""
+        ...
+
+
+def caller_of(token: str, key: Any, audience: str) -> Caller:
+    """Return who holds a token that `key` signed for `audience`. Raises jwt.InvalidTokenError."""
+    claims: dict[str, Any] = jwt.decode(
+        token,
+        key,
+        algorithms=[ALGORITHM],
+        audience=audience,
+        issuer=ISSUER,
+        leeway=LEEWAY,
+        options={"require": ["exp", "aud", "iss", "sub"]},
+    )
+    return Caller(claims["sub"], claims.get("organization_id", ""), frozenset(claims.get("scope", "").split()))
+
+
 class TokenVerifier:
     """Checks tokens for one audience against the keys that auth-service publishes."""
 
@@ -57,16 +79,7 @@ class TokenVerifier:
         key = await self._key(kid)
         if key is None:
             raise jwt.InvalidKeyError(f"no key '{kid[:40]}' is published")
-        claims: dict[str, Any] = jwt.decode(
-            token,
-            key.key,
-            algorithms=[ALGORITHM],
-            audience=self._audience,
-            issuer=ISSUER,
-            leeway=LEEWAY,
-            options={"require": ["exp", "aud", "iss", "sub"]},
-        )
-        return Caller(claims["sub"], claims.get("organization_id", ""), frozenset(claims.get("scope", "").split()))
+        return caller_of(token, key.key, self._audience)
 
     async def _key(self, kid: str) -> jwt.PyJWK | None:
         age = time.monotonic() - self._fetched_at
@@ -88,7 +101,7 @@ class TokenVerifier:
             self._fetched_at = time.monotonic()
 
 
-def requires(verifier: TokenVerifier, scope: str) -> Callable[[Request], Awaitable[Caller]]:
+def requires(verifier: Verifier, scope: str) -> Callable[[Request], Awaitable[Caller]]:
     """Return a FastAPI dependency that gives the Caller, or answers 401, 403 or 503 as a problem."""
 
     async def caller(request: Request) -> Caller:
@@ -112,7 +125,7 @@ def _bearer(request: Request) -> str:
     return token
 
 
-async def _verified(verifier: TokenVerifier, token: str) -> Caller:
+async def _verified(verifier: Verifier, token: str) -> Caller:
     try:
         return await verifier.verify(token)
     except jwt.ExpiredSignatureError:
