@@ -4,6 +4,7 @@ Readers ignore unknown fields, so that a writer may be newer than they are.
 """
 
 from datetime import UTC, datetime
+from functools import cache
 from typing import Annotated, ClassVar, Protocol
 from zoneinfo import available_timezones
 
@@ -13,15 +14,24 @@ WIRE = ConfigDict(frozen=True, extra="ignore")
 
 
 def _in_utc(instant: datetime) -> datetime:
-    return instant.astimezone(UTC)
+    try:
+        return instant.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("lies outside the years 1 to 9999") from None
 
 
 def _rfc3339(instant: datetime) -> str:
     return instant.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
+@cache
+def _zones() -> frozenset[str]:
+    # Listing them walks the zone database: some 30 ms, for every zone of every event.
+    return frozenset(available_timezones())
+
+
 def _iana_zone(name: str) -> str:
-    if name not in available_timezones():
+    if name not in _zones():
         raise ValueError(f"'{name}' is no IANA time zone; one looks like 'Europe/Berlin'")
     return name
 
