@@ -21,7 +21,8 @@ def _in_utc(instant: datetime) -> datetime:
 
 
 def _rfc3339(instant: datetime) -> str:
-    return instant.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    in_utc = instant.astimezone(UTC)
+    return in_utc.isoformat(timespec="milliseconds" if in_utc.microsecond else "seconds").replace("+00:00", "Z")
 
 
 @cache
@@ -37,7 +38,7 @@ def _iana_zone(name: str) -> str:
 
 
 Instant = Annotated[AwareDatetime, AfterValidator(_in_utc), PlainSerializer(_rfc3339, when_used="json")]
-"""A moment: any zone in, RFC 3339 UTC with `Z` out."""
+"""A moment: any zone in, RFC 3339 UTC with `Z` out, to the millisecond."""
 
 Zone = Annotated[str, AfterValidator(_iana_zone)]
 """An IANA time zone name."""
