@@ -27,6 +27,7 @@ def build_app(settings: Settings, *, clock: Callable[[], datetime] = real_time) 
     async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
         yield
         sandbox.stop()
+        await sandbox.http.aclose()
 
     app = FastAPI(title="Zoom sandbox", lifespan=lifespan, docs_url="/sandbox/docs", redoc_url=None)
     app.state.sandbox = sandbox

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from datetime import datetime
 
+import httpx
+
 from zoom_sandbox.background import Background
 from zoom_sandbox.calls import CallLog
 from zoom_sandbox.clock import SandboxClock
@@ -14,7 +16,7 @@ from zoom_sandbox.meetings import Meetings
 from zoom_sandbox.settings import Settings
 from zoom_sandbox.switches import Switches
 from zoom_sandbox.users import User, default_users
-from zoom_sandbox.webhooks import Webhooks
+from zoom_sandbox.webhooks import ANSWER_WITHIN_SECONDS, Webhooks
 
 
 class Sandbox:
@@ -24,6 +26,7 @@ class Sandbox:
         self.settings = settings
         self.clock = SandboxClock(real_time)
         self.background = Background()
+        self.http = httpx.AsyncClient(timeout=ANSWER_WITHIN_SECONDS, trust_env=False)
         self.reset()
 
     def reset(self) -> None:
@@ -39,7 +42,8 @@ class Sandbox:
         self.limits = Limits(now)
         self.faults = Faults()
         self.calls = CallLog(now)
-        self.webhooks = Webhooks(self.clock, self.background, self.settings.zoom_webhook_secret_token)
+        secret = self.settings.zoom_webhook_secret_token
+        self.webhooks = Webhooks(self.clock, self.background, self.http, secret)
 
     def user_called(self, name: str) -> User | None:
         """Find a user by id or e-mail address, as Zoom's paths allow."""

@@ -55,8 +55,9 @@ def signature(secret: str, timestamp: str, body: bytes) -> str:
 class Webhooks:
     """Sends events to the subscribed addresses."""
 
-    def __init__(self, clock: SandboxClock, background: Background, secret: SecretStr) -> None:
-        self._clock, self._background, self._secret = clock, background, secret.get_secret_value()
+    def __init__(self, clock: SandboxClock, background: Background, http: httpx.AsyncClient, secret: SecretStr) -> None:
+        self._clock, self._background, self._http = clock, background, http
+        self._secret = secret.get_secret_value()
         self.subscriptions: dict[str, Subscription] = {}
         self.deliveries: dict[str, Delivery] = {}
 
@@ -125,7 +126,6 @@ class Webhooks:
             "x-zm-signature": signature(self._secret, timestamp, body),
         }
         try:
-            async with httpx.AsyncClient(timeout=ANSWER_WITHIN_SECONDS, trust_env=False) as client:
-                return await client.post(url, content=body, headers=headers)
+            return await self._http.post(url, content=body, headers=headers)
         except httpx.HTTPError:
             return None

@@ -1,0 +1,1 @@
+"""The Zoom sandbox behaves as the documents and measurements of Zoom say."""
