@@ -40,6 +40,17 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def wait_until(ready: Callable[[], bool], *, name: str, within: float) -> None:
+    """Return once `ready()` is true; raises NotReadyError after `within` seconds."""
+    with progress.waiting_for(name) as show:
+        deadline = time.monotonic() + within
+        while not ready():
+            if time.monotonic() > deadline:
+                raise NotReadyError(f"{name} was not ready within {within:g} s")
+            show()
+            time.sleep(_POLL_SECONDS)
+
+
 class ChildProcess:
     """One process of the system. Started again, it runs the same command in the same environment.
 
@@ -85,14 +96,10 @@ class ChildProcess:
 
     def wait_until(self, ready: Callable[[], bool], *, within: float) -> None:
         """Return once `ready()` is true; raises ProcessDiedError or, after `within` seconds, NotReadyError."""
-        with progress.waiting_for(self.name) as show:
-            deadline = time.monotonic() + within
-            while not ready():
-                self._refuse_if_dead()
-                if time.monotonic() > deadline:
-                    raise NotReadyError(self._report(f"{self.name} was not ready within {within:g} s"))
-                show()
-                time.sleep(_POLL_SECONDS)
+        try:
+            wait_until(lambda: ready() or self._refuse_if_dead(), name=self.name, within=within)
+        except NotReadyError as late:
+            raise NotReadyError(self._report(str(late))) from None
 
     def wait_until_healthy(self, url: str, *, within: float) -> None:
         """Return once a GET of `url` answers 200; raises like `wait_until`."""
@@ -128,9 +135,10 @@ class ChildProcess:
                 preexec_fn=None if self._detached else _die_with_parent(),  # noqa: PLW1509  # one system call
             )
 
-    def _refuse_if_dead(self) -> None:
+    def _refuse_if_dead(self) -> bool:
         if self._process is not None and (code := self._process.poll()) is not None:
             raise ProcessDiedError(self._report(f"{self.name} ended with code {code} before it was ready"))
+        return False
 
     def _report(self, problem: str) -> str:
         lines = self.log.read_text(errors="replace").splitlines()[-_LOG_LINES_SHOWN:]

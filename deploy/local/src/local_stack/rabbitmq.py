@@ -11,6 +11,7 @@ from pathlib import Path
 from local_stack import environment, installed
 from local_stack.processes import ChildProcess, free_port
 
+_NODE = "convoke@localhost"
 _AMQP_HEADER = b"AMQP\x00\x00\x09\x01"
 _METHOD_FRAME = b"\x01"
 _APPLICATIONS = re.compile(r"\{applications,\s*\[([^\]]*)\]")
@@ -81,6 +82,15 @@ class RabbitMQ:
         for process in self.processes:
             process.kill()
 
+    def remembers(self, queue: str) -> bool:
+        """Tell whether a quorum queue is on disk by name, so that a kill from now on keeps it.
+
+        RabbitMQ 3.10 writes the name up to a second after the declaration is answered; killed before that, it
+        comes back with an empty queue that never gets a leader, whatever it had confirmed.
+        """
+        names = self.folder / "data" / _NODE / "quorum" / _NODE / "names.dets"
+        return queue.encode() in names.read_bytes()
+
     def _plugins(self) -> list[str]:
         return ["rabbitmq_management"] if self.management_port else []
 
@@ -100,7 +110,7 @@ class RabbitMQ:
             "HOME": str(self.folder),
             "ERL_EPMD_PORT": str(epmd_port),
             "ERL_EPMD_ADDRESS": "127.0.0.1",
-            "RABBITMQ_NODENAME": "convoke@localhost",
+            "RABBITMQ_NODENAME": _NODE,
             "RABBITMQ_DIST_PORT": str(free_port()),
             "RABBITMQ_MNESIA_BASE": str(self.folder / "data"),
             "RABBITMQ_LOG_BASE": str(self.folder / "log"),

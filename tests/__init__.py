@@ -1,0 +1,1 @@
+"""All tests of the repository, and what they stand on (`support`)."""
