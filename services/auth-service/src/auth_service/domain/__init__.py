@@ -1,0 +1,1 @@
+"""What auth-service is about, without any framework: clients, connections and the permissions they need."""

@@ -1,0 +1,1 @@
+"""What auth-service does: connecting Zoom, keeping tokens fresh, and handing them out."""

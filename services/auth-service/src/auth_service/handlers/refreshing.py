@@ -1,0 +1,102 @@
+"""Renewing a connection's tokens: due work, so that one replica at a time asks Zoom for one connection.
+
+Zoom's refresh tokens rotate and work once. So a refresh that has begun is never cut short: it outlives the
+cancellation of whoever waits for it, and its result is saved for as long as the database takes to come back.
+"""
+
+import asyncio
+import time
+from datetime import timedelta
+
+from structlog.stdlib import BoundLogger, get_logger
+
+from auth_service.domain.connections import Connection, Tokens
+from auth_service.mongo.connections import Connections, connection_of
+from auth_service.zoom import AppRefused, GrantRefused, Zoom, ZoomUnavailable
+from convoke.due_work import Claim
+from convoke.messaging.outbox import Outbox
+from convoke.mongo import DATABASE_AWAY, Document
+
+log: BoundLogger = get_logger(__name__)
+
+LEASE = timedelta(seconds=60)
+"""Longer than a whole call to Zoom and the writes around it."""
+
+SAVE_FOR = 300.0
+"""Seconds for which new tokens are tried to be saved while the database is away."""
+
+LONGEST_PAUSE = 2.0
+DRAIN_WITHIN = 1.0
+
+
+class Refreshing:
+    """Works on connections that are due."""
+
+    def __init__(self, connections: Connections, zoom: Zoom, outbox: Outbox) -> None:
+        self._connections = connections
+        self._zoom = zoom
+        self._outbox = outbox
+        self._under_way: set[asyncio.Task[None]] = set()
+
+    async def refresh(self, claim: Claim) -> None:
+        """Renew the tokens of a claimed connection, or store why not and when again."""
+        task = asyncio.create_task(self._refresh(claim))
+        self._under_way.add(task)
+        task.add_done_callback(self._under_way.discard)
+        await asyncio.shield(task)
+
+    async def drain(self) -> None:
+        """Give what is still under way a last moment."""
+        if self._under_way:
+            await asyncio.wait(self._under_way, timeout=DRAIN_WITHIN)
+
+    async def _refresh(self, claim: Claim) -> None:
+        connection = connection_of(claim.document)
+        refresh_token = self._connections.refresh_token(connection)
+        if not await self._connections.start_refresh(claim):
+            return
+        _warn_of_lost_answer(claim.document)
+        try:
+            tokens = await self._zoom.refresh(refresh_token)
+        except GrantRefused:
+            await self._give_up(connection)
+        except (ZoomUnavailable, AppRefused) as error:
+            await self._put_off(claim, connection, error)
+        else:
+            await self._save(connection, tokens)
+
+    async def _save(self, connection: Connection, tokens: Tokens) -> None:
+        """Save, again and again while the database is away: these tokens exist nowhere else."""
+        pause, until = 0.1, time.monotonic() + SAVE_FOR
+        while True:
+            try:
+                saved = await self._connections.save_refreshed(connection, tokens)
+            except DATABASE_AWAY as error:
+                log.warning("zoom.tokens_not_saved_yet", connection=connection.id, error=type(error).__name__)
+                if time.monotonic() > until:
+                    raise
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, LONGEST_PAUSE)
+            else:
+                break
+        if saved:
+            self._outbox.publish_soon(saved)
+        log.info("zoom.tokens_refreshed" if saved else "zoom.tokens_superseded", connection=connection.id)
+
+    async def _give_up(self, connection: Connection) -> None:
+        """Zoom refused the token that we read; the compare-and-set reads the row again before it is called dead."""
+        given_up = await self._connections.give_up(connection)
+        if given_up:
+            self._outbox.publish_soon(given_up)
+            log.warning("zoom.reauthorization_required", connection=connection.id)
+
+    async def _put_off(self, claim: Claim, connection: Connection, error: Exception) -> None:
+        again_at = await self._connections.put_off(claim, connection)
+        # What Zoom has against the app is for an operator to mend; no connection is given up for it.
+        tell = log.error if isinstance(error, AppRefused) else log.warning
+        tell("zoom.refresh_failed", connection=connection.id, error=str(error), retry_at=again_at.isoformat())
+
+
+def _warn_of_lost_answer(document: Document) -> None:
+    if document["refresh"]["started_at"]:
+        log.warning("zoom.refresh_repeated", connection=document["_id"], failures=document["refresh"]["failures"])

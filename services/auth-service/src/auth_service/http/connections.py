@@ -1,0 +1,87 @@
+"""An organization's Zoom connections, as its product may show them: never a token."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query
+from pydantic import BaseModel
+
+from auth_service.domain.connections import Connection, Plan, Status
+from auth_service.domain.scopes import missing_scopes
+from auth_service.http.callers import tenant
+from auth_service.mongo.connections import Connections
+from convoke.contracts.wire import Instant
+from convoke.identity import Caller, Verifier
+from convoke.problems import Problem
+
+LARGEST_PAGE = 100
+
+
+class MissingScope(BaseModel):
+    scope: str
+    purpose: str
+
+
+class ConnectionAnswer(BaseModel):
+    id: str
+    host_id: str | None
+    status: Status
+    email: str
+    zoom_user_id: str
+    zoom_account_id: str
+    plan: Plan
+    scopes: tuple[str, ...]
+    missing_scopes: tuple[MissingScope, ...]
+    connected_at: Instant
+    enabled_for_new_bookings: bool
+
+
+class ConnectionPage(BaseModel):
+    """`next_cursor` is absent on the last page."""
+
+    items: list[ConnectionAnswer]
+    next_cursor: str | None = None
+
+
+def connections_router(connections: Connections, verifier: Verifier) -> APIRouter:
+    router = APIRouter(prefix="/v1/zoom/connections", tags=["zoom"])
+    allowed = Depends(tenant(verifier, "zoom.connect"))
+
+    @router.get("", response_model_exclude_none=True)
+    async def page(
+        caller: Annotated[Caller, allowed],
+        cursor: Annotated[str, Query(max_length=100)] = "",
+        limit: Annotated[int, Query(ge=1, le=LARGEST_PAGE)] = 50,
+    ) -> ConnectionPage:
+        found = await connections.page(caller.organization_id, cursor, limit + 1)
+        shown = found[:limit]
+        return ConnectionPage(
+            items=[_answer(connection) for connection in shown],
+            next_cursor=shown[-1].id if len(found) > limit else None,
+        )
+
+    @router.get("/{connection_id}")
+    async def one(connection_id: str, caller: Annotated[Caller, allowed]) -> ConnectionAnswer:
+        found = await connections.find(caller.organization_id, connection_id)
+        if found is None:
+            raise Problem(404, "not-found", "No such connection", "GET /v1/zoom/connections lists those there are.")
+        return _answer(found)
+
+    return router
+
+
+def _answer(connection: Connection) -> ConnectionAnswer:
+    return ConnectionAnswer(
+        id=connection.id,
+        host_id=connection.owner.host_id,
+        status=connection.status,
+        email=connection.user.email,
+        zoom_user_id=connection.user.id,
+        zoom_account_id=connection.user.account_id,
+        plan=connection.user.plan,
+        scopes=connection.scopes,
+        missing_scopes=tuple(
+            MissingScope(scope=scope.name, purpose=scope.purpose) for scope in missing_scopes(connection.scopes)
+        ),
+        connected_at=connection.connected_at,
+        enabled_for_new_bookings=connection.enabled_for_new_bookings,
+    )
