@@ -1,6 +1,7 @@
 """An app as registered at the sandbox: what a client of Zoom does, spelled out over plain HTTP."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -11,6 +12,7 @@ from zoom_sandbox.settings import Settings
 CLIENT_ID, CLIENT_SECRET, WEBHOOK_SECRET = "the-app", "the-secret", "the-webhook-secret"
 CALLBACK, OTHER_CALLBACK = "https://convoke.test/callback", "https://convoke.test/other"
 START = "2030-05-06T10:00:00Z"
+NOON = datetime(2029, 3, 4, 12, tzinfo=UTC)
 Json = dict[str, Any]
 
 

@@ -2,17 +2,17 @@
 
 import base64
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from tests.contract.zoom_sandbox.app_at_zoom import START, AppAtZoom, Host, refused
+from tests.contract.zoom_sandbox.app_at_zoom import NOON, START, AppAtZoom, Host, refused
 
 
-def _age(written: str) -> timedelta:
-    return abs(datetime.now(UTC) - datetime.fromisoformat(written))
+def _distance_from_now(written: str) -> timedelta:
+    return abs(datetime.fromisoformat(written) - NOON)
 
 
 async def test_a_meeting_is_created_read_changed_and_deleted(host: Host) -> None:
@@ -128,7 +128,7 @@ async def test_a_new_meeting_with_a_past_or_missing_start_begins_now(host: Host)
     past = await host.create(start_time="2020-01-01T10:00:00Z")
     missing = (await host.call("POST", "/users/me/meetings", json={"topic": "Now"})).json()
     for meeting in (past, missing):
-        assert _age(meeting["start_time"]) < timedelta(minutes=1)
+        assert _distance_from_now(meeting["start_time"]) < timedelta(minutes=5)
 
 
 async def test_a_change_to_a_past_start_is_ignored_with_204(host: Host) -> None:
@@ -229,7 +229,7 @@ async def test_what_the_account_cannot_do_is_dropped_silently(app: AppAtZoom, ho
 
 
 async def test_a_one_off_meeting_is_gone_thirty_days_after_its_date(app: AppAtZoom, host: Host) -> None:
-    soon = (datetime.now(UTC) + timedelta(days=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    soon = (NOON + timedelta(days=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
     meeting = await host.create(start_time=soon)
     await app.advance(days=30)
     assert (await (await app.host()).call("GET", f"/meetings/{meeting['id']}")).status_code == 200

@@ -4,18 +4,22 @@ import asyncio
 import signal
 import sys
 
+import uvloop
 from pydantic import ValidationError
 
 from zoom_sandbox.app import build_app
-from zoom_sandbox.server import SandboxServer
+from zoom_sandbox.server import serving
 from zoom_sandbox.settings import Settings
 
 
 async def serve(settings: Settings) -> None:
-    server = SandboxServer(build_app(settings), settings.zoom_sandbox_host, settings.zoom_sandbox_port)
+    stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, server.stop)
-    await server.serve()
+        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    host, port = settings.zoom_sandbox_host, settings.zoom_sandbox_port
+    async with serving(build_app(settings), host=host, port=port) as address:
+        print(f"Zoom sandbox on {address}", flush=True)
+        await stopped.wait()
 
 
 try:
@@ -23,4 +27,4 @@ try:
 except ValidationError as invalid:
     problems = (f"{str(each['loc'][0]).upper()}: {each['msg']}" for each in invalid.errors())
     sys.exit(f"zoom_sandbox cannot start. {'; '.join(problems)}")
-asyncio.run(serve(chosen))
+uvloop.run(serve(chosen))
