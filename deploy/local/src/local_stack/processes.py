@@ -106,11 +106,16 @@ class ChildProcess:
         with httpx.Client(timeout=2, trust_env=False) as client:
             self.wait_until(lambda: _answers_200(client, url), within=within)
 
+    def ask_to_stop(self) -> None:
+        """Send SIGTERM and return at once; does nothing where none runs."""
+        if self._process is not None and self.running:
+            self._process.terminate()
+
     def stop(self, *, within: float = 15) -> None:
         """Ask the process to end, and kill it after `within` seconds; does nothing where none runs."""
         if self._process is None or not self.running:
             return
-        self._process.terminate()
+        self.ask_to_stop()
         try:
             self._process.wait(within)
         except subprocess.TimeoutExpired:

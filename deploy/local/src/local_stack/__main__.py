@@ -1,0 +1,104 @@
+"""`python -m local_stack up|down|status|run`: the system on processes of this machine."""
+
+import argparse
+import signal
+import sys
+import threading
+from contextlib import suppress
+from pathlib import Path
+
+from local_stack import state
+from local_stack.installed import MissingServerError
+from local_stack.processes import ProcessError
+from local_stack.progress import say
+from local_stack.system import System
+
+_STATE = "state.json"
+
+
+def main() -> int:
+    """Run the command and return the exit status: 0 when done, 1 with a reason on standard error."""
+    arguments = _parser().parse_args()
+    try:
+        return int(arguments.command(arguments.folder))
+    except (ProcessError, MissingServerError) as failure:
+        print(failure, file=sys.stderr)
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m local_stack", description=__doc__)
+    parser.add_argument("--folder", type=Path, default=Path(".run"), help="data, logs and addresses (default: .run)")
+    commands = parser.add_subparsers(required=True)
+    commands.add_parser("up", help="start the system and leave it running").set_defaults(command=up)
+    commands.add_parser("down", help="stop what `up` left running").set_defaults(command=down)
+    commands.add_parser("status", help="tell what runs and where").set_defaults(command=status)
+    commands.add_parser("run", help="run the system until Ctrl-C").set_defaults(command=run)
+    return parser
+
+
+def up(folder: Path) -> int:
+    """Start the system and leave it running; where it runs already, only say so."""
+    if _running(folder):
+        say("The system runs already.")
+        return status(folder)
+    # Some of an earlier system may still run, with the data that this one is to open.
+    _stop_what_was_left(folder)
+    system = System(folder, detached=True)
+    system.start()
+    state.write(folder / _STATE, system.recorded())
+    _print_addresses(system.urls)
+    return 0
+
+
+def down(folder: Path) -> int:
+    """Stop the processes that `up` started, and no other that has their pid by now."""
+    _stop_what_was_left(folder)
+    return 0
+
+
+def status(folder: Path) -> int:
+    """Print what runs; return 1 where something does not."""
+    left = state.read(folder / _STATE)
+    if left is None:
+        say("Nothing runs. `up` starts it.")
+        return 1
+    for process in left.processes:
+        say(f"{process.name:16} {'running' if state.still_ours(process) else 'ENDED'}  pid {process.pid}")
+    _print_addresses(left.addresses)
+    return 0 if _running(folder) else 1
+
+
+def run(folder: Path) -> int:
+    """Run the system in the foreground until SIGINT or SIGTERM."""
+    if _running(folder):
+        say("The system runs already; `down` stops it.")
+        return 1
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with suppress(KeyboardInterrupt), System(folder) as system:
+        _print_addresses(system.urls)
+        say("Ctrl-C stops it.")
+        threading.Event().wait()
+    return 0
+
+
+def _stop_what_was_left(folder: Path) -> None:
+    left = state.read(folder / _STATE)
+    for group in left.groups if left else ():
+        for stopped in state.stop(group):
+            say(f"stopped {stopped.name}")
+    (folder / _STATE).unlink(missing_ok=True)
+
+
+def _running(folder: Path) -> bool:
+    left = state.read(folder / _STATE)
+    return left is not None and all(map(state.still_ours, left.processes))
+
+
+def _print_addresses(addresses: dict[str, str]) -> None:
+    for name, address in addresses.items():
+        say(f"    {name:16} {address}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
