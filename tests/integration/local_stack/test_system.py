@@ -1,0 +1,113 @@
+"""The system as one thing: up, down, kill and start again, with stand-ins for the services.
+
+What it cannot prove is that the services take the settings they are given; the end-to-end tests do.
+"""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from local_stack import environment
+from local_stack.addresses import SERVICES
+from local_stack.processes import ProcessDiedError
+from local_stack.system import System
+
+_STAND_IN = """
+import json, os
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+class Answers(BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(json.dumps(dict(os.environ)).encode())
+
+ThreadingHTTPServer((os.environ["HTTP_HOST"], int(os.environ["HTTP_PORT"])), Answers).serve_forever()
+"""
+
+
+@pytest.fixture
+def place(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    rabbitmq_url: str,
+    mongodb_url: str,
+) -> Path:
+    """Return a working folder whose stand-ins go before the real packages, beside servers that run already."""
+    for package in SERVICES.values():
+        (tmp_path / package).mkdir()
+        (tmp_path / package / "__init__.py").touch()
+        (tmp_path / package / "__main__.py").write_text(_STAND_IN)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("RABBITMQ_URL", rabbitmq_url)
+    monkeypatch.setenv("MONGODB_URL", mongodb_url)
+    return tmp_path
+
+
+@pytest.fixture
+def system(place: Path) -> Iterator[System]:
+    """Run a system with two meeting-services."""
+    with System(place / "run", replicas={"meeting-service": 2}) as running:
+        yield running
+
+
+def _settings_seen(url: str) -> dict[str, str]:
+    return dict(httpx.get(url, trust_env=False).json())
+
+
+def _command(place: Path, name: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "local_stack", "--folder", str(place / "run"), name]
+    return subprocess.run(  # noqa: S603  # this package's own command
+        command,
+        cwd=place,
+        env=dict(environment.caller()),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_a_killed_replica_starts_again_at_its_address(system: System) -> None:
+    """SIGKILL ends one replica and leaves the other; the same command brings it back."""
+    system.kill("meeting-service", 1)
+    assert not system.process("meeting-service", 1).running
+    assert system.process("meeting-service", 0).running
+    system.start_again("meeting-service", 1)
+    assert _settings_seen(system.url("meeting-service", 1))["SERVICE_CLIENT_ID"] == "meeting-service"
+
+
+def test_every_service_knows_the_others_and_only_its_own_secrets(system: System) -> None:
+    """Addresses and passwords fit together across the services."""
+    auth, notifier = (_settings_seen(system.url(name)) for name in ("auth-service", "notifier"))
+    assert notifier["AUTH_SERVICE_URL"] == auth["PUBLIC_URL"] == system.url("auth-service")
+    assert f"notifier={notifier['SERVICE_CLIENT_SECRET']}=" in auth["SERVICE_CLIENTS"]
+    assert auth["ZOOM_API_URL"] == system.urls["zoom"]
+    assert "ZOOM_CLIENT_SECRET" not in notifier
+
+
+def test_a_service_that_does_not_start_takes_the_system_down_with_its_log(place: Path) -> None:
+    """One bad service is reported by its last words, and nothing is left running."""
+    (place / "notifier" / "__main__.py").write_text("raise SystemExit('cannot start: SMTP_URL is missing')")
+    system = System(place / "run")
+    with pytest.raises(ProcessDiedError, match="SMTP_URL is missing"):
+        system.start()
+    assert not any(system.process(name).running for name in [*SERVICES, "mail-sink", "zoom-sandbox"])
+
+
+def test_up_leaves_the_system_running_and_down_ends_it(place: Path) -> None:
+    """The commands find each other's system through the run folder, whose secrets and addresses stay."""
+    first = _command(place, "up")
+    assert first.returncode == 0, first.stderr
+    assert "booking-service" in first.stdout
+    assert "runs already" in _command(place, "up").stdout
+    assert _command(place, "status").returncode == 0
+    secrets = (place / "run" / "secrets.json").read_bytes()
+    assert "stopped booking-service" in _command(place, "down").stdout
+    assert _command(place, "status").returncode == 1
+    assert (place / "run" / "secrets.json").stat().st_mode & 0o777 == 0o600
+    assert System(place / "run").recorded().groups == ((), ())
+    assert (place / "run" / "secrets.json").read_bytes() == secrets
