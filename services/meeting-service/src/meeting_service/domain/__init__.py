@@ -1,0 +1,1 @@
+"""The rules of a session's meeting: what is wanted, what is there, and the one next step between them."""

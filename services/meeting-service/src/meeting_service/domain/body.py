@@ -1,0 +1,36 @@
+"""The one body that Zoom is sent for a session, for a create and for an update alike.
+
+Field limits and formats: Zoom, Meetings API, "Create a meeting" and "Update a meeting".
+"""
+
+import math
+from typing import Any
+
+from convoke.contracts import Session, ZoomOptions
+
+SCHEDULED = 2
+LONGEST_TOPIC = 200
+LONGEST_AGENDA = 2000
+
+Body = dict[str, Any]
+
+
+def body_of(session: Session, marker: str) -> Body:
+    """Return the body that says of a session all that Zoom is to know; what is left out stays as Zoom has it."""
+    return {
+        "topic": session.title[:LONGEST_TOPIC],
+        "type": SCHEDULED,
+        # With `Z` it is GMT; `timezone` then only says how Zoom displays it.
+        "start_time": session.starts_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "duration": math.ceil((session.ends_at - session.starts_at).total_seconds() / 60),
+        "timezone": session.timezone,
+        "agenda": f"{marker}\n{session.description}".strip()[:LONGEST_AGENDA],
+        "settings": {"use_pmi": False, **_chosen(session.zoom)},
+    }
+
+
+def _chosen(options: ZoomOptions) -> Body:
+    chosen: Body = options.model_dump(include={"waiting_room", "join_before_host"}, exclude_none=True)
+    if options.alternative_hosts:
+        chosen["alternative_hosts"] = ";".join(options.alternative_hosts)
+    return chosen

@@ -1,0 +1,209 @@
+"""The aggregate: what a session wants from Zoom, what is at Zoom, and how the one becomes the other.
+
+Every transition returns a new value; none does input or output. The desired half (`session`, `seats`) changes by
+events only, the actual half by the reconciler only, so that neither ever overwrites the other.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Literal
+
+from convoke.contracts import Booking, DialIn, FailureReason, Session
+from convoke.contracts.meetings import FailureCode
+from meeting_service.domain.body import Body
+
+Change = Literal["created", "rescheduled", "unchanged", "replaced"]
+Outcome = Literal["none", "ready", "failed", "canceled"]
+
+DOUBT_LASTS = timedelta(seconds=15)
+"""How long after it was sent a create may still take effect at Zoom; longer than our whole HTTP budget."""
+
+WAITS_FOR_PEOPLE: frozenset[FailureCode] = frozenset(
+    {
+        "zoom_not_connected",
+        "zoom_paused",
+        "zoom_reauthorization_required",
+        "zoom_scope_missing",
+        "zoom_host_not_allowed",
+        "zoom_rejected",
+    }
+)
+"""Failures that time alone does not mend."""
+
+
+@dataclass(frozen=True)
+class Seat:
+    """A booking, and the revisions (of the booking, of the meeting record) that were last announced for it."""
+
+    booking: Booking
+    told: tuple[int, int] = (0, 0)
+
+
+@dataclass(frozen=True)
+class WayIn:
+    """What Zoom owns of a meeting: how to get in."""
+
+    join_url: str
+    passcode: str | None
+    dial_in: tuple[DialIn, ...]
+    host_email: str
+
+
+@dataclass(frozen=True)
+class MeetingAtZoom:
+    """A meeting that exists at Zoom as far as we know. `body` is what Zoom last accepted of us."""
+
+    id: int
+    connection_id: str
+    generation: int
+    wanted_generation: int
+    body: Body
+    way_in: WayIn
+
+
+@dataclass(frozen=True)
+class Intent:
+    """A create that was begun: it may have taken effect at Zoom until it is resolved."""
+
+    connection_id: str
+    generation: int
+    attempt: int
+    wanted_generation: int
+    body: Body
+    started_at: datetime
+
+
+@dataclass(frozen=True)
+class Condemned:
+    """A meeting at Zoom that is ours and not wanted."""
+
+    id: int
+    connection_id: str
+
+
+@dataclass(frozen=True)
+class Announced:
+    """What the last MeetingReady said, to name the change in the next one."""
+
+    zoom_id: int
+    generation: int
+    starts_at: datetime
+
+
+@dataclass(frozen=True)
+class SessionMeeting:
+    """A session's meeting, desired and actual."""
+
+    session: Session
+    seats: Mapping[str, Seat] = field(default_factory=dict)
+    generation: int = 0
+    open_generation: int | None = None
+    """The generation of a create that had no effect so far: it is tried again under the same marker."""
+    attempt: int = 0
+    intent: Intent | None = None
+    meeting: MeetingAtZoom | None = None
+    condemned: tuple[Condemned, ...] = ()
+    outcome: Outcome = "none"
+    reason: FailureReason | None = None
+    failures: int = 0
+    failed_revision: int = 0
+    """The session's revision that failed: a newer one may be tried although people have not mended the reason."""
+    retry_at: datetime | None = None
+    meeting_revision: int = 0
+    record_revision: int = 0
+    """Grows with the meeting record alone; `meeting_revision` also with every announcement."""
+    announced: Announced | None = None
+
+    @property
+    def is_wanted(self) -> bool:
+        """A meeting is wanted while the session is scheduled at Zoom, a seat is taken and no link was set by hand."""
+        return (
+            self.session.status == "scheduled"
+            and self.session.location.kind == "zoom"
+            and self.session.seats_taken > 0
+            and self.session.manual_link is None
+        )
+
+    def has_ended(self, now: datetime) -> bool:
+        return self.session.ends_at <= now
+
+    def intend(self, connection_id: str, generation: int, body: Body, now: datetime) -> "SessionMeeting":
+        """Remember a create before it is sent: without this a crash would lose or double the meeting."""
+        attempt = self.attempt + 1
+        wanted = self.session.wanted_generation
+        intent = Intent(connection_id, generation, attempt, wanted, body, now)
+        return replace(
+            self, intent=intent, generation=generation, open_generation=generation, attempt=attempt, retry_at=None
+        )
+
+    def created(self, zoom_id: int, way_in: WayIn) -> "SessionMeeting":
+        """The intended meeting exists, by its answer or by adoption; an older one is to go."""
+        if self.intent is None:
+            raise ValueError(f"session {self.session.id}: a meeting without an intent")
+        intent = self.intent
+        meeting = MeetingAtZoom(
+            zoom_id, intent.connection_id, intent.generation, intent.wanted_generation, intent.body, way_in
+        )
+        replaced = (Condemned(self.meeting.id, self.meeting.connection_id),) if self.meeting else ()
+        return replace(
+            self._recorded(),
+            intent=None,
+            open_generation=None,
+            meeting=meeting,
+            condemned=(*self.condemned, *replaced),
+        )
+
+    def not_created(self) -> "SessionMeeting":
+        """It is certain that the intended create had no effect; the next one has the same generation and marker."""
+        return replace(self, intent=None)
+
+    def with_twins(self, zoom_ids: tuple[int, ...]) -> "SessionMeeting":
+        """More than one meeting carries our mark: the others are to go."""
+        if self.meeting is None:
+            raise ValueError(f"session {self.session.id}: twins of no meeting")
+        twins = tuple(Condemned(zoom_id, self.meeting.connection_id) for zoom_id in zoom_ids)
+        return replace(self, condemned=(*self.condemned, *twins))
+
+    def updated(self, body: Body, way_in: WayIn) -> "SessionMeeting":
+        """Zoom accepted the body."""
+        if self.meeting is None:
+            raise ValueError(f"session {self.session.id}: an update of no meeting")
+        return replace(self._recorded(), meeting=replace(self.meeting, body=body, way_in=way_in))
+
+    def gone(self) -> "SessionMeeting":
+        """The meeting is no longer at Zoom: a deleted meeting is never updated, a new need makes a new one."""
+        return replace(self._recorded(), meeting=None)
+
+    def without_condemned(self, zoom_id: int) -> "SessionMeeting":
+        return replace(self, condemned=tuple(one for one in self.condemned if one.id != zoom_id))
+
+    def failed(self, reason: FailureReason, retry_at: datetime) -> "SessionMeeting":
+        """Nothing more can be done until `retry_at`, or until a nudge."""
+        changed = self.reason is None or self.reason.code != reason.code
+        failing = self._recorded() if changed else self
+        failed = replace(failing, reason=reason, failed_revision=self.session.revision)
+        return replace(failed, failures=self.failures + 1, retry_at=retry_at)
+
+    def delayed(self, retry_at: datetime) -> "SessionMeeting":
+        """Something failed that the session's own meeting does not depend on."""
+        return replace(self, failures=self.failures + 1, retry_at=retry_at)
+
+    def waits(self, now: datetime) -> bool:
+        """Tell whether it is too early to try again."""
+        changed_since = self.session.revision > self.failed_revision
+        newly_wanted = self.reason is not None and self.reason.code in WAITS_FOR_PEOPLE and changed_since
+        return self.retry_at is not None and self.retry_at > now and not newly_wanted
+
+    def woken(self) -> "SessionMeeting":
+        """Somebody nudged while this failed: the reason why people had to act may be mended already."""
+        mendable = self.reason is not None and self.reason.code in WAITS_FOR_PEOPLE
+        return replace(self, retry_at=None) if mendable else self
+
+    def settled(self) -> "SessionMeeting":
+        """What is at Zoom is what is wanted: a failure on the way there no longer matters."""
+        return self._recorded() if self.reason else self
+
+    def _recorded(self) -> "SessionMeeting":
+        """The meeting record is about to change; whatever failed before has passed."""
+        return replace(self, record_revision=self.record_revision + 1, reason=None, failures=0, retry_at=None)

@@ -1,0 +1,99 @@
+"""The one next step from what is at Zoom towards what is wanted. Pure: the reconciler carries it out."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from meeting_service.domain.body import Body, body_of
+from meeting_service.domain.marker import MarkerKey, Reference
+from meeting_service.domain.meeting import DOUBT_LASTS, Condemned, Intent, MeetingAtZoom, SessionMeeting
+
+
+@dataclass(frozen=True)
+class Create:
+    generation: int
+    body: Body
+
+
+@dataclass(frozen=True)
+class Resolve:
+    """A create is in doubt, and old enough to be looked for."""
+
+    intent: Intent
+
+
+@dataclass(frozen=True)
+class Update:
+    meeting: MeetingAtZoom
+    body: Body
+
+
+@dataclass(frozen=True)
+class Delete:
+    """A meeting that nobody is told of: a twin, or one that was replaced."""
+
+    condemned: Condemned
+
+
+@dataclass(frozen=True)
+class Withdraw:
+    """The meeting of a session that no longer wants one."""
+
+    meeting: MeetingAtZoom
+
+
+@dataclass(frozen=True)
+class Rest:
+    """Nothing to do until `until`, or until a nudge where it is None."""
+
+    until: datetime | None
+
+
+Step = Create | Resolve | Update | Delete | Withdraw | Rest
+
+
+def next_step(state: SessionMeeting, marker_key: MarkerKey, now: datetime) -> Step:
+    """Return what is to be done now.
+
+    A create in doubt comes before everything: what it made must be known before it can be changed or deleted.
+    """
+    if state.waits(now):
+        return Rest(state.retry_at)
+    if state.intent:
+        in_doubt_until = state.intent.started_at + DOUBT_LASTS
+        return Resolve(state.intent) if now >= in_doubt_until else Rest(in_doubt_until)
+    if state.is_wanted:
+        return _towards_a_meeting(state, marker_key, now)
+    if state.meeting:
+        return Withdraw(state.meeting)
+    return _clean_up(state)
+
+
+def is_current(state: SessionMeeting, marker_key: MarkerKey) -> bool:
+    """Tell whether a meeting is wanted and Zoom has accepted all that the session says."""
+    meeting = state.meeting
+    return (
+        state.is_wanted
+        and meeting is not None
+        and meeting.wanted_generation >= state.session.wanted_generation
+        and meeting.body == _body(state, meeting.generation, marker_key)
+    )
+
+
+def _towards_a_meeting(state: SessionMeeting, marker_key: MarkerKey, now: datetime) -> Step:
+    if state.has_ended(now):
+        return _clean_up(state)
+    meeting = state.meeting
+    if meeting is None or meeting.wanted_generation < state.session.wanted_generation:
+        generation = state.open_generation or state.generation + 1
+        return Create(generation, _body(state, generation, marker_key))
+    if is_current(state, marker_key):
+        return _clean_up(state)
+    return Update(meeting, _body(state, meeting.generation, marker_key))
+
+
+def _body(state: SessionMeeting, generation: int, marker_key: MarkerKey) -> Body:
+    return body_of(state.session, marker_key.marker(Reference(state.session.id, generation)))
+
+
+def _clean_up(state: SessionMeeting) -> Step:
+    return Delete(state.condemned[0]) if state.condemned else Rest(None)

@@ -1,0 +1,38 @@
+"""Which event of which queue is taken by which handler."""
+
+from collections.abc import Sequence
+
+from convoke.contracts import (
+    BookingCanceled,
+    BookingCreated,
+    BookingRescheduled,
+    BookingUpdated,
+    ZoomConnected,
+    ZoomDisconnected,
+    ZoomSettingsChanged,
+)
+from convoke.contracts.topology import MEETING_SERVICE_BOOKINGS, MEETING_SERVICE_ZOOM
+from convoke.messaging.consumer import Subscription
+from meeting_service.handlers import Handlers
+
+
+def subscriptions(handlers: Handlers) -> Sequence[Subscription]:
+    return [
+        Subscription(
+            MEETING_SERVICE_BOOKINGS,
+            {
+                BookingCreated: handlers.desire_meeting,
+                BookingRescheduled: handlers.desire_meeting,
+                BookingUpdated: handlers.desire_meeting,
+                BookingCanceled: handlers.desire_meeting,
+            },
+        ),
+        Subscription(
+            MEETING_SERVICE_ZOOM,
+            {
+                ZoomConnected: handlers.resume_on_zoom_connected,
+                ZoomDisconnected: handlers.drop_tokens_on_zoom_disconnected,
+                ZoomSettingsChanged: handlers.resume_on_zoom_settings_changed,
+            },
+        ),
+    ]

@@ -1,0 +1,91 @@
+"""What the reconciler needs of the outside, each with its contract.
+
+Errors are typed by what the caller has to do next; `meeting_service.reconcile` is the only one that decides.
+"""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from convoke.contracts.meetings import FailureCode
+from meeting_service.domain.body import Body
+from meeting_service.domain.meeting import WayIn
+
+
+@dataclass(frozen=True)
+class Access:
+    """A Zoom access token and where to use it. Never stored, never logged."""
+
+    connection_id: str
+    token: str
+    api_url: str
+
+
+@dataclass(frozen=True)
+class FoundMeeting:
+    """One meeting of a list answer; `agenda` is cut to 250 characters."""
+
+    id: int
+    agenda: str
+    created_at: datetime | None
+
+
+@dataclass(frozen=True)
+class MeetingDetails:
+    id: int
+    way_in: WayIn
+
+
+class Refused(Exception):
+    """It is certain that nothing was changed, and why. `retry_at` is there where the refuser says when."""
+
+    def __init__(self, code: FailureCode, detail: str, retry_at: datetime | None = None) -> None:
+        super().__init__(detail)
+        self.code = code
+        self.detail = detail
+        self.retry_at = retry_at
+
+
+class InDoubt(Exception):
+    """The request may have taken effect, now or later: no answer came, or one that says nothing (5xx)."""
+
+
+class MeetingGone(Exception):
+    """The meeting does not exist: Zoom answered 404 with code 3001, nothing less."""
+
+
+class TokenRefused(Exception):
+    """Zoom does not accept the access token (401, code 124); a fresh one may be."""
+
+
+class Zoom(Protocol):
+    """Zoom's meetings of the user whose token is given. Every method may raise Refused and TokenRefused."""
+
+    async def create(self, access: Access, body: Body) -> MeetingDetails:
+        """Make a meeting and return it. Raises InDoubt."""
+
+    async def update(self, access: Access, zoom_id: int, body: Body) -> None:
+        """Set a meeting to the body. Raises InDoubt and MeetingGone. Safe to repeat."""
+
+    async def delete(self, access: Access, zoom_id: int) -> None:
+        """Delete a meeting. Raises InDoubt and MeetingGone. Safe to repeat."""
+
+    async def get(self, access: Access, zoom_id: int) -> MeetingDetails:
+        """Return a meeting. Raises InDoubt and MeetingGone."""
+
+    def scheduled(self, access: Access) -> AsyncIterator[FoundMeeting]:
+        """Yield all scheduled meetings of the user, page by page. Raises InDoubt."""
+
+
+class AccessTokens(Protocol):
+    """The tokens that auth-service keeps. Every method raises Refused when there is none to be had."""
+
+    async def to_make(self, organization_id: str, host_id: str) -> Access:
+        """Return access to make a meeting: the host's own connection, else the organization's."""
+
+    async def to_change(self, organization_id: str, connection_id: str) -> Access:
+        """Return access through the connection that a meeting was made with."""
+
+    async def replace_refused(self, organization_id: str, refused: Access) -> Access:
+        """Return access after Zoom refused this token."""

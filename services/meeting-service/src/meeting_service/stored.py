@@ -1,0 +1,97 @@
+"""How the aggregate looks in MongoDB: the way in and the people encrypted, bound to organization, session and field."""
+
+import json
+from dataclasses import asdict
+from typing import Any
+
+from convoke.contracts import Booking, DialIn, FailureReason, Session
+from convoke.mongo import Document
+from convoke.vault import Vault
+from meeting_service.domain.meeting import (
+    Announced,
+    Condemned,
+    Intent,
+    MeetingAtZoom,
+    Seat,
+    SessionMeeting,
+    WayIn,
+)
+
+_PLAIN = (
+    "generation",
+    "open_generation",
+    "attempt",
+    "outcome",
+    "failures",
+    "failed_revision",
+    "retry_at",
+    "meeting_revision",
+    "record_revision",
+)
+
+
+class Stored:
+    """Translates between the aggregate and its document."""
+
+    def __init__(self, vault: Vault) -> None:
+        self._vault = vault
+
+    def desired_session(self, session: Session) -> Document:
+        return {
+            "organization_id": session.organization_id,
+            "session": session.model_dump(),
+            "session_revision": session.revision,
+        }
+
+    def desired_seat(self, session: Session, booking: Booking) -> Document:
+        sealed = self._vault.encrypt(booking.model_dump_json(), session.organization_id, session.id, booking.id)
+        return {f"seats.{booking.id}.revision": booking.revision, f"seats.{booking.id}.sealed": sealed}
+
+    def actual(self, state: SessionMeeting) -> Document:
+        """Return the fields that only the holder of the lease writes."""
+        fields: Document = {name: getattr(state, name) for name in _PLAIN}
+        fields |= {
+            "intent": asdict(state.intent) if state.intent else None,
+            "meeting": self._meeting(state) if state.meeting else None,
+            "condemned": [asdict(one) for one in state.condemned],
+            "reason": state.reason.model_dump() if state.reason else None,
+            "announced": asdict(state.announced) if state.announced else None,
+        }
+        return fields | {f"seats.{booking_id}.told": list(seat.told) for booking_id, seat in state.seats.items()}
+
+    def state(self, document: Document) -> SessionMeeting:
+        session = Session.model_validate(document["session"])
+        return SessionMeeting(
+            session=session,
+            seats={key: self._seat(session, key, seat) for key, seat in document.get("seats", {}).items()},
+            intent=Intent(**document["intent"]) if document.get("intent") else None,
+            meeting=self._read_meeting(session, document["meeting"]) if document.get("meeting") else None,
+            condemned=tuple(Condemned(**one) for one in document.get("condemned", ())),
+            reason=FailureReason.model_validate(document["reason"]) if document.get("reason") else None,
+            announced=Announced(**document["announced"]) if document.get("announced") else None,
+            **{name: document[name] for name in _PLAIN if name in document},
+        )
+
+    def _seat(self, session: Session, booking_id: str, seat: Document) -> Seat:
+        opened = self._vault.decrypt(seat["sealed"], session.organization_id, session.id, booking_id)
+        told = seat.get("told", (0, 0))
+        return Seat(Booking.model_validate_json(opened), (told[0], told[1]))
+
+    def _meeting(self, state: SessionMeeting) -> Document:
+        meeting = state.meeting
+        assert meeting is not None  # noqa: S101 - the caller asked
+        fields: Document = asdict(meeting)
+        way_in: dict[str, Any] = asdict(meeting.way_in) | {
+            "dial_in": [number.model_dump() for number in meeting.way_in.dial_in]
+        }
+        fields["way_in"] = self._vault.encrypt(json.dumps(way_in), *_row(state.session))
+        return fields
+
+    def _read_meeting(self, session: Session, fields: Document) -> MeetingAtZoom:
+        way_in = json.loads(self._vault.decrypt(fields["way_in"], *_row(session)))
+        way_in["dial_in"] = tuple(DialIn.model_validate(number) for number in way_in["dial_in"])
+        return MeetingAtZoom(**fields | {"way_in": WayIn(**way_in)})
+
+
+def _row(session: Session) -> tuple[str, str, str]:
+    return session.organization_id, session.id, "way_in"

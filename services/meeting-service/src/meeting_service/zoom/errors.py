@@ -1,0 +1,81 @@
+"""What Zoom's error answers mean, decided by status, code and text; its headers are not to be relied on.
+
+Sources: Zoom, API error definitions and rate limits; texts as captured from the live service.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from convoke.contracts.meetings import FailureCode
+from meeting_service.ports import InDoubt, MeetingGone, Refused, TokenRefused
+
+MEETING_DOES_NOT_EXIST = 3001
+INVALID_TOKEN = 124
+SCOPE_MISSING = frozenset({4700, 4711})
+SCHEDULING_NOT_ALLOWED = 3161
+
+SECOND_PASSES = timedelta(seconds=1)
+
+
+@dataclass(frozen=True)
+class ErrorAnswer:
+    """The part of an error answer that decides."""
+
+    status: int
+    code: int
+    message: str
+
+
+def error_of(status: int, body: Any, now: datetime) -> Exception:
+    """Return the error that an answer means for the caller; `body` is whatever could be parsed of it."""
+    fields = body if isinstance(body, dict) else {}
+    answer = ErrorAnswer(status, _number(fields.get("code")), str(fields.get("message", ""))[:300])
+    for matches, meaning in _MEANINGS:
+        if matches(answer):
+            return meaning(answer, now)
+    return Refused("zoom_rejected", _with_fields(answer, fields))
+
+
+Matches = Callable[[ErrorAnswer], bool]
+Meaning = Callable[[ErrorAnswer, datetime], Exception]
+
+
+def _refused(code: FailureCode) -> Meaning:
+    return lambda answer, _: Refused(code, f"Zoom said: {answer.message or answer.status}")
+
+
+def _in_a_second(answer: ErrorAnswer, now: datetime) -> Refused:
+    return Refused("zoom_rate_limited", f"Zoom said: {answer.message}", now + SECOND_PASSES)
+
+
+def _after_midnight(answer: ErrorAnswer, now: datetime) -> Refused:
+    """Zoom counts these days in UTC and starts anew at 00:00 UTC (Zoom: rate limits, meeting create and update)."""
+    midnight = (now.astimezone(UTC) + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
+    return Refused("zoom_daily_limit", f"Zoom said: {answer.message}", midnight)
+
+
+_MEANINGS: tuple[tuple[Matches, Meaning], ...] = (
+    (lambda a: a.status >= 500 or a.status == 408, lambda a, _: InDoubt(f"Zoom answered {a.status}")),
+    (lambda a: a.status == 404 and a.code == MEETING_DOES_NOT_EXIST, lambda a, _: MeetingGone(a.message)),
+    (lambda a: a.code in SCOPE_MISSING and "scopes" in a.message, _refused("zoom_scope_missing")),
+    (lambda a: a.status == 401 or a.code == INVALID_TOKEN, lambda a, _: TokenRefused(a.message)),
+    (lambda a: a.code == SCHEDULING_NOT_ALLOWED, _refused("zoom_host_not_allowed")),
+    (lambda a: a.status == 429 and ("Create/Update" in a.message or "daily" in a.message), _after_midnight),
+    (lambda a: a.status == 429, _in_a_second),
+)
+
+
+def _with_fields(answer: ErrorAnswer, fields: dict[str, Any]) -> str:
+    errors = fields.get("errors") or []
+    named = "; ".join(f"{error.get('field')}: {error.get('message')}" for error in errors if isinstance(error, dict))
+    said = f"Zoom said: {answer.message or 'nothing'} (status {answer.status}, code {answer.code})"
+    return f"{said} {named[:500]}".strip()
+
+
+def _number(code: Any) -> int:
+    try:
+        return int(code)
+    except (TypeError, ValueError):
+        return 0
