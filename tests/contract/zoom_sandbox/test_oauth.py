@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import re
+from urllib.parse import urlencode
 
 import httpx
 import pytest
@@ -175,8 +176,10 @@ async def test_whether_a_refresh_ends_the_access_token_is_a_switch(
 
 
 async def test_a_refresh_token_unused_for_ninety_days_is_dead(app: AppAtZoom, host: Host) -> None:
+    await app.advance(days=89)
+    rotated = (await app.refresh(host.refresh_token)).json()["refresh_token"]
     await app.advance(days=90)
-    assert (await app.refresh(host.refresh_token)).json() == BAD_TOKEN
+    assert (await app.refresh(rotated)).json() == BAD_TOKEN
 
 
 async def test_a_new_consent_kills_the_same_users_earlier_tokens_only(app: AppAtZoom, host: Host) -> None:
@@ -207,7 +210,13 @@ async def test_the_token_call_reads_a_form_body_and_nothing_else(app: AppAtZoom,
     form = {"grant_type": "refresh_token", "refresh_token": host.refresh_token}
     in_query = await app.http.post("/oauth/token", params=form, auth=(CLIENT_ID, CLIENT_SECRET))
     as_json = await app.http.post("/oauth/token", json=form, auth=(CLIENT_ID, CLIENT_SECRET))
-    assert [in_query.status_code, as_json.status_code] == [400, 400]
+    as_text = await app.http.post(
+        "/oauth/token",
+        content=urlencode(form),
+        headers={"content-type": "text/plain"},
+        auth=(CLIENT_ID, CLIENT_SECRET),
+    )
+    assert [each.status_code for each in (in_query, as_json, as_text)] == [400, 400, 400]
     assert (await app.refresh(host.refresh_token)).status_code == 200
 
 

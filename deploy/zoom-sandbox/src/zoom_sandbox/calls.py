@@ -1,10 +1,13 @@
 """The log of received API calls. Never a token, a code or a body."""
 
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from zoom_sandbox.answers import Json
+
+LONGEST_LOG = 100_000
 
 
 @dataclass
@@ -26,7 +29,7 @@ class ReceivedCall:
 @dataclass
 class CallLog:
     now: Callable[[], datetime]
-    calls: list[ReceivedCall] = field(default_factory=list)
+    calls: deque[ReceivedCall] = field(default_factory=lambda: deque(maxlen=LONGEST_LOG))
 
     def received(self, operation: str, user_id: str | None, path: str) -> ReceivedCall:
         call = ReceivedCall(self.now(), operation, user_id, path)
