@@ -4,7 +4,7 @@ from typing import ClassVar, Literal
 
 from pydantic import BaseModel
 
-from convoke.contracts.wire import WIRE, Instant, Zone
+from convoke.contracts.wire import WIRE, Id, Instant, Zone
 
 
 class Invitee(BaseModel):
@@ -17,7 +17,7 @@ class Invitee(BaseModel):
 
 class Host(BaseModel):
     model_config = WIRE
-    id: str
+    id: Id
     name: str
     email: str
     timezone: Zone
@@ -45,11 +45,11 @@ class Session(BaseModel):
     """The unit that owns a Zoom meeting. `revision` grows with every change to it or to any seat."""
 
     model_config = WIRE
-    id: str
+    id: Id
     revision: int
     status: Literal["scheduled", "canceled"]
-    organization_id: str
-    event_type_id: str
+    organization_id: Id
+    event_type_id: Id
     title: str
     description: str
     starts_at: Instant
@@ -69,7 +69,7 @@ class Booking(BaseModel):
     """One seat. `revision` grows with the seat's own changes and with every change of its session."""
 
     model_config = WIRE
-    id: str
+    id: Id
     revision: int
     status: Literal["confirmed", "canceled"]
     invitee: Invitee

@@ -4,7 +4,7 @@ from typing import ClassVar, Literal
 
 from pydantic import BaseModel
 
-from convoke.contracts.wire import WIRE
+from convoke.contracts.wire import WIRE, Id
 
 NotificationKind = Literal["confirmation", "rescheduled", "link_changed", "cancellation"]
 Recipient = Literal["host", "invitee"]
@@ -13,7 +13,7 @@ Recipient = Literal["host", "invitee"]
 class NotificationSent(BaseModel):
     model_config = WIRE
     event_type: ClassVar[str] = "notification.sent.v1"
-    booking_id: str
+    booking_id: Id
     booking_revision: int
     kind: NotificationKind
     recipient: Recipient
@@ -23,7 +23,7 @@ class NotificationSent(BaseModel):
 class NotificationFailed(BaseModel):
     model_config = WIRE
     event_type: ClassVar[str] = "notification.failed.v1"
-    booking_id: str
+    booking_id: Id
     booking_revision: int
     kind: NotificationKind
     recipient: Recipient

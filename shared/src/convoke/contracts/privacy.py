@@ -4,7 +4,7 @@ from typing import ClassVar, Literal
 
 from pydantic import BaseModel
 
-from convoke.contracts.wire import WIRE
+from convoke.contracts.wire import WIRE, Id
 
 
 class PrivacyErasureRequested(BaseModel):
@@ -12,8 +12,8 @@ class PrivacyErasureRequested(BaseModel):
 
     model_config = WIRE
     event_type: ClassVar[str] = "privacy.erasure_requested.v1"
-    erasure_id: str
-    organization_id: str
+    erasure_id: Id
+    organization_id: Id
     scope: Literal["zoom_data", "person", "organization"]
     person: str | None = None
 
@@ -21,6 +21,6 @@ class PrivacyErasureRequested(BaseModel):
 class PrivacyErased(BaseModel):
     model_config = WIRE
     event_type: ClassVar[str] = "privacy.erased.v1"
-    erasure_id: str
+    erasure_id: Id
     service: str
     removed: dict[str, int]

@@ -8,7 +8,7 @@ from functools import cache
 from typing import Annotated, ClassVar, Protocol
 from zoneinfo import available_timezones
 
-from pydantic import AfterValidator, AwareDatetime, ConfigDict, PlainSerializer
+from pydantic import AfterValidator, AwareDatetime, ConfigDict, PlainSerializer, StringConstraints
 
 WIRE = ConfigDict(frozen=True, extra="ignore")
 
@@ -42,6 +42,9 @@ Instant = Annotated[AwareDatetime, AfterValidator(_in_utc), PlainSerializer(_rfc
 
 Zone = Annotated[str, AfterValidator(_iana_zone)]
 """An IANA time zone name."""
+
+Id = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+"""An identifier of ours; it is safe as a part of a document's field path, of an address and of a mail header."""
 
 
 class EventData(Protocol):

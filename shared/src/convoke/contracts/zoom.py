@@ -4,16 +4,16 @@ from typing import ClassVar, Literal
 
 from pydantic import BaseModel
 
-from convoke.contracts.wire import WIRE
+from convoke.contracts.wire import WIRE, Id
 
 
 class Connection(BaseModel):
     """A connection of an organization, or of one host where `host_id` is there."""
 
     model_config = WIRE
-    id: str
-    organization_id: str
-    host_id: str | None = None
+    id: Id
+    organization_id: Id
+    host_id: Id | None = None
     zoom_user_id: str
     zoom_account_id: str
     email: str
@@ -48,6 +48,6 @@ class ZoomMeetingChanged(BaseModel):
 
     model_config = WIRE
     event_type: ClassVar[str] = "zoom.meeting_changed.v1"
-    connection_ids: tuple[str, ...]
+    connection_ids: tuple[Id, ...]
     zoom_meeting_id: int
     change: Literal["updated", "deleted"]
