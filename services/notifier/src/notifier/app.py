@@ -1,0 +1,49 @@
+"""The composition root: the only module that constructs clients, and nothing before it is called."""
+
+import httpx
+from fastapi import FastAPI
+
+from convoke import mongo
+from convoke.clock import utc_now
+from convoke.due_work import DueWork, Worker
+from convoke.identity import TokenVerifier
+from convoke.lifecycle import Lifecycle
+from convoke.messaging.connections import Connections
+from convoke.messaging.outbox import Outbox
+from convoke.serving import http_app
+from convoke.vault import Vault
+from notifier.handlers import Handlers
+from notifier.http import deliveries_router
+from notifier.mail.message import Mailroom
+from notifier.messaging import subscriptions
+from notifier.mongo import LEASE, Correspondences
+from notifier.notifications import notifications
+from notifier.sending import Sender
+from notifier.settings import Settings, sender_address, smtp_server
+from notifier.smtp import SmtpPost
+
+
+def build_app(settings: Settings) -> FastAPI:
+    """Return the notifier, ready to be served."""
+    client = mongo.connect(settings.mongodb_url.get_secret_value())
+    connections = Connections(settings.rabbitmq_url.get_secret_value())
+    sender_of_mails = sender_address(settings.mail_from)
+    store = Correspondences(mongo.database(client, settings.mongodb_database), Vault(settings.encryption_keys), utc_now)
+    mailroom = Mailroom(sender_of_mails)
+    outbox = Outbox(store.collection, connections.publisher, notifications(mailroom.message_id))
+    post = SmtpPost(smtp_server(settings.smtp_url), sender_of_mails.addr_spec, sender_of_mails.domain)
+    due = DueWork(store.collection, LEASE)
+    worker = Worker(due, Sender(store, outbox, mailroom, post, utc_now).work)
+    connections.subscribe(subscriptions(Handlers(store, worker.nudge)))
+    http = httpx.AsyncClient(timeout=5)
+    lifecycle = Lifecycle(
+        client,
+        connections,
+        prepare=[outbox.create_indexes, due.create_indexes],
+        outboxes=[outbox],
+        workers=[worker],
+        on_close=[http.aclose],
+    )
+    app = http_app("Convoke notifier", lifecycle)
+    app.include_router(deliveries_router(store, TokenVerifier(http, settings.auth_service_url, "notifier")))
+    return app

@@ -1,0 +1,64 @@
+"""The calendar entry of a booking (RFC 5545, RFC 5546): one UID for ever, a rising SEQUENCE, UTC times."""
+
+from email.headerregistry import Address
+
+from icalendar import Calendar, Event, vCalAddress
+
+from notifier.domain.deliveries import CalendarMethod
+from notifier.domain.snapshot import Snapshot
+from notifier.mail.letter import Letter, Person
+from notifier.mail.text import line
+
+PRODUCT = "-//Convoke//Convoke notifier//EN"
+
+
+def calendar_entry(
+    snapshot: Snapshot, said: Letter, organizer: Address, method: CalendarMethod, sequence: int
+) -> bytes:
+    """Return the iCalendar object. The organizer is the sender's address, else Google would not take updates."""
+    event = Event()
+    event.add("uid", f"{snapshot.booking.id}@{organizer.domain}")
+    event.add("dtstamp", snapshot.time)
+    event.add("sequence", sequence)
+    event.add("dtstart", snapshot.session.starts_at)
+    event.add("dtend", snapshot.session.ends_at)
+    event.add("summary", said.title)
+    event.add("description", said.calendar_description)
+    event.add("status", "CONFIRMED" if method == "REQUEST" else "CANCELLED")
+    if place := _place(snapshot):
+        event.add("location", place)
+    if said.join_link:
+        event.add("url", said.join_link)
+    event["organizer"] = _party(organizer.addr_spec, snapshot.session.host.name)
+    for person in (said.reader, said.other):
+        event.add("attendee", _attendee(person))
+    calendar = Calendar()
+    calendar.add("prodid", PRODUCT)
+    calendar.add("version", "2.0")
+    calendar.add("method", method)
+    calendar.add_component(event)
+    entry: bytes = calendar.to_ical()
+    return entry
+
+
+def _place(snapshot: Snapshot) -> str | None:
+    if snapshot.is_canceled:
+        return None
+    place = snapshot.link or snapshot.session.location.detail
+    return line(place) if place else None
+
+
+def _attendee(person: Person) -> vCalAddress:
+    attendee = _party(person.email, person.name)
+    attendee.params["ROLE"] = "REQ-PARTICIPANT"
+    # Both have agreed by offering and taking the slot; an answer would reach no reader.
+    attendee.params["PARTSTAT"] = "ACCEPTED"
+    attendee.params["RSVP"] = "FALSE"
+    return attendee
+
+
+def _party(address: str, name: str) -> vCalAddress:
+    party = vCalAddress(f"mailto:{address}")
+    # RFC 6868 escapes quotes in parameters, which common calendars show as they are.
+    party.params["CN"] = line(name).replace('"', "'").replace("^", "'") or address
+    return party

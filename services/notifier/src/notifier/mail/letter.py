@@ -1,0 +1,150 @@
+"""What a mail says, to whom: decided here once, laid out twice by the templates as text and as HTML."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from convoke.contracts.notifications import Recipient
+from notifier.domain.deliveries import Delivery
+from notifier.domain.snapshot import Snapshot, is_https
+from notifier.mail.text import line, paragraph
+from notifier.mail.times import duration, moment, span
+
+SUBJECTS = {
+    "confirmation": "Confirmed",
+    "rescheduled": "New time",
+    "link_changed": "New details to join",
+    "cancellation": "Canceled",
+}
+OPENINGS = {
+    "confirmation": "{title} with {other} is booked.",
+    "rescheduled": "{title} with {other} has a new time.",
+    "link_changed": "How to join {title} with {other} has changed. The time stays as it was.",
+    "cancellation": "{title} with {other} is canceled. It will not take place.",
+}
+
+
+@dataclass(frozen=True)
+class Person:
+    name: str
+    email: str
+    timezone: str
+    locale: str
+
+
+@dataclass(frozen=True)
+class Fact:
+    """A label and its lines; `link` where the first line is an address to follow."""
+
+    label: str
+    lines: tuple[str, ...]
+    link: bool = False
+
+
+@dataclass(frozen=True)
+class Letter:
+    reader: Person
+    other: Person
+    title: str
+    subject: str
+    opening: str
+    facts: tuple[Fact, ...]
+    join_link: str | None
+
+    @property
+    def calendar_description(self) -> str:
+        """The facts as plain text, for a reader who has only the calendar entry."""
+        return "\n".join("\n".join((f"{fact.label}:", *fact.lines)) for fact in self.facts)
+
+
+def letter(snapshot: Snapshot, delivery: Delivery, before: Delivery | None) -> Letter:
+    """Return what `delivery` says; `before` is what its reader was told last."""
+    reader, other = _sides(snapshot, delivery.recipient)
+    session, title = snapshot.session, line(snapshot.session.title) or "Your booking"
+    words = {"title": title, "other": other.name}
+    when = moment(session.starts_at, reader.timezone, reader.locale)
+    return Letter(
+        reader=reader,
+        other=other,
+        title=title,
+        subject=f"{SUBJECTS[delivery.kind]}: {title} with {other.name}, {when}",
+        opening=OPENINGS[delivery.kind].format_map(words),
+        facts=tuple(_facts(snapshot, delivery, before, reader, other)),
+        join_link=None if snapshot.is_canceled else _followable(snapshot.link),
+    )
+
+
+def _sides(snapshot: Snapshot, recipient: Recipient) -> tuple[Person, Person]:
+    host, invitee = snapshot.session.host, snapshot.booking.invitee
+    sides = tuple(
+        Person(line(side.name) or side.email, side.email, side.timezone, side.locale) for side in (host, invitee)
+    )
+    return (sides[0], sides[1]) if recipient == "host" else (sides[1], sides[0])
+
+
+def _facts(
+    snapshot: Snapshot, delivery: Delivery, before: Delivery | None, reader: Person, other: Person
+) -> Iterator[Fact]:
+    session = snapshot.session
+    when = span(session.starts_at, session.ends_at, reader.timezone, reader.locale)
+    if delivery.kind == "rescheduled" and before:
+        yield Fact("New time", (when,))
+        yield Fact("Old time", (span(before.starts_at, before.ends_at, reader.timezone, reader.locale),))
+    else:
+        yield Fact("When", (when,))
+    yield Fact("Duration", (duration(session.ends_at - session.starts_at),))
+    yield Fact("With", (other.name if other.name == other.email else f"{other.name} ({other.email})",))
+    if snapshot.reason and delivery.kind in {"rescheduled", "cancellation"}:
+        yield Fact("Reason", tuple(paragraph(snapshot.reason).splitlines()))
+    if not snapshot.is_canceled:
+        yield from _ways_in(snapshot)
+        yield from _addresses(snapshot, delivery.recipient)
+        if session.description.strip():
+            yield Fact("About", tuple(paragraph(session.description).splitlines()))
+
+
+def _ways_in(snapshot: Snapshot) -> Iterator[Fact]:
+    location = snapshot.session.location
+    if snapshot.link:
+        label = "Join Zoom" if location.kind == "zoom" and not snapshot.session.manual_link else "Join"
+        yield Fact(label, (line(snapshot.link),), link=_followable(snapshot.link) is not None)
+        yield from _zoom_details(snapshot)
+    elif location.detail:
+        label = "Phone" if location.kind == "phone" else "Where"
+        yield Fact(label, tuple(paragraph(location.detail).splitlines()))
+
+
+def _zoom_details(snapshot: Snapshot) -> Iterator[Fact]:
+    meeting = snapshot.meeting
+    if meeting is None or snapshot.link != meeting.join_url:
+        return
+    yield Fact("Meeting ID", (spaced(meeting.id),))
+    if meeting.passcode:
+        yield Fact("Passcode", (line(meeting.passcode),))
+    if meeting.dial_in:
+        numbers = (f"{number.number} ({number.country}, {number.type})" for number in meeting.dial_in)
+        yield Fact("By phone", tuple(map(line, numbers)))
+
+
+def _addresses(snapshot: Snapshot, recipient: Recipient) -> Iterator[Fact]:
+    join_address, manage_address = line(snapshot.booking.join_address), line(snapshot.booking.manage_address)
+    if snapshot.link and join_address:
+        yield Fact("Always the newest link", (join_address,), link=_is_web_address(join_address))
+    # Whoever has the manage address acts as the invitee.
+    if recipient == "invitee" and manage_address:
+        yield Fact("Change or cancel", (manage_address,), link=_is_web_address(manage_address))
+
+
+def _followable(link: str | None) -> str | None:
+    return link if link and is_https(link) else None
+
+
+def _is_web_address(address: str) -> bool:
+    # Ours; plain http only where Convoke runs on a developer's machine.
+    return address.startswith(("https://", "http://"))
+
+
+def spaced(meeting_id: int) -> str:
+    """Return a meeting id as Zoom shows it: 123 4567 8901, 123 456 7890, 123 456 789."""
+    digits = str(meeting_id)
+    middle = 3 if len(digits) <= 10 else 4
+    return " ".join(filter(None, (digits[:3], digits[3 : 3 + middle], digits[3 + middle :])))

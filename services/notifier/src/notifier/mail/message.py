@@ -1,0 +1,91 @@
+"""The MIME message: built by the standard library, never by hand, so that no text can become a header."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from email.errors import HeaderParseError
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import format_datetime
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+
+from notifier.domain.deliveries import Correspondence, Delivery
+from notifier.mail.invite import calendar_entry
+from notifier.mail.letter import Letter, Person, letter
+
+POLICY = SMTP.clone(cte_type="7bit")
+"""CRLF inside every part, also the calendar's, and no part that needs a server with 8BITMIME."""
+
+
+class Unmailable(Exception):
+    """A recipient whose address cannot stand in a mail."""
+
+
+class Mailroom:
+    """Renders mails from one sender, who is also the organizer of the calendar entries."""
+
+    def __init__(self, sender: Address) -> None:
+        self.sender = sender
+        self._templates = Environment(
+            loader=PackageLoader("notifier.mail"),
+            autoescape=select_autoescape(["html"]),
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+
+    def message_id(self, delivery_id: str) -> str:
+        """Return the Message-ID, which follows from what the mail is about."""
+        return f"<{delivery_id}@{self.sender.domain}>"
+
+    def render(self, correspondence: Correspondence, delivery: Delivery, now: datetime) -> bytes:
+        """Return the whole mail. Raises Unmailable."""
+        said = letter(correspondence.snapshot, delivery, correspondence.told(delivery.recipient))
+        message = self._headers(said, correspondence, delivery, now)
+        message.set_content(self._laid_out("mail.txt", said))
+        message.add_alternative(self._laid_out("mail.html", said), subtype="html")
+        if delivery.calendar_method:
+            self._add_calendar(message, said, correspondence, delivery)
+        return message.as_bytes(policy=POLICY)
+
+    def _headers(self, said: Letter, correspondence: Correspondence, delivery: Delivery, now: datetime) -> EmailMessage:
+        message = EmailMessage(policy=POLICY)
+        message["From"] = self.sender
+        message["To"] = _address(said.reader)
+        message["Reply-To"] = _address(said.other)
+        message["Subject"] = said.subject
+        message["Date"] = format_datetime(now)
+        message["Message-ID"] = self.message_id(delivery.id)
+        if first := _first_of(correspondence.deliveries, delivery):
+            message["References"] = self.message_id(first.id)
+        message["Auto-Submitted"] = "auto-generated"
+        return message
+
+    def _add_calendar(
+        self, message: EmailMessage, said: Letter, correspondence: Correspondence, delivery: Delivery
+    ) -> None:
+        method = delivery.calendar_method
+        if method is None:
+            return
+        entry = calendar_entry(correspondence.snapshot, said, self.sender, method, delivery.sequence)
+        message.add_alternative(entry.decode(), subtype="calendar", params={"method": method})
+        message.add_attachment(entry, maintype="application", subtype="ics", filename="invite.ics")
+
+    def _laid_out(self, template: str, said: Letter) -> str:
+        return self._templates.get_template(template).render(letter=said)
+
+
+def _address(person: Person) -> Address:
+    try:
+        address = Address(person.name, addr_spec=person.email)
+    except (ValueError, IndexError, HeaderParseError) as error:
+        raise Unmailable("the mail address is not valid") from error
+    if not person.email.isascii() or not address.domain:
+        raise Unmailable("the mail address is not valid")
+    return address
+
+
+def _first_of(deliveries: Sequence[Delivery], delivery: Delivery) -> Delivery | None:
+    left = {"sending", "sent", "in_doubt"}
+    return next((found for found in deliveries if found.recipient == delivery.recipient and found.state in left), None)

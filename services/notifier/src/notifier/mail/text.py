@@ -1,0 +1,32 @@
+"""Texts of strangers, made fit for a header, a line or a paragraph of ours."""
+
+import unicodedata
+
+LONGEST_LINE = 200
+LONGEST_PARAGRAPH = 4_000
+
+# They turn the reading direction of what follows, so that a name could rewrite the words around it.
+_DIRECTION_OVERRIDES = dict.fromkeys([*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x200E, 0x200F, 0x061C])
+
+
+def line(text: str) -> str:
+    """Return a text as one line without control characters, cut to LONGEST_LINE."""
+    return _cut(" ".join(_printable(text).split()), LONGEST_LINE)
+
+
+def paragraph(text: str) -> str:
+    """Return a text without control characters other than line ends, cut to LONGEST_PARAGRAPH."""
+    lines = (_printable(part).rstrip() for part in text.splitlines())
+    return _cut("\n".join(lines).strip(), LONGEST_PARAGRAPH)
+
+
+def _printable(text: str) -> str:
+    return "".join(
+        " " if unicodedata.category(character) in {"Cc", "Zl", "Zp"} else character
+        for character in text.translate(_DIRECTION_OVERRIDES)
+        if unicodedata.category(character) != "Cs"
+    )
+
+
+def _cut(text: str, length: int) -> str:
+    return text if len(text) <= length else f"{text[: length - 1].rstrip()}…"

@@ -1,0 +1,175 @@
+"""The collection `correspondence`: one document per booking, with what is known, what was told and what is owed."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from datetime import datetime, timedelta
+
+from pymongo import ReturnDocument
+from pymongo.errors import DuplicateKeyError
+
+from convoke.clock import Clock
+from convoke.due_work import Claim
+from convoke.mongo import Collection, Database, Document
+from convoke.tracing import current_traceparent
+from convoke.vault import Vault
+from notifier.domain.deliveries import Correspondence, Delivery, owed
+from notifier.domain.snapshot import Snapshot
+
+LEASE = timedelta(seconds=60)
+"""Longer than one mail may take; every write of a sender renews it."""
+
+ATTEMPTS_TO_WRITE = 50
+"""Handlers of one booking that may meet; each round at least one of them gets its write through."""
+
+
+class Contended(Exception):
+    """A booking's document could not be written: others kept changing it, or it belongs to another organization."""
+
+
+class Correspondences:
+    """Stores correspondences; what was known of a booking and its rendered mails are encrypted."""
+
+    def __init__(self, database: Database, vault: Vault, clock: Clock) -> None:
+        self.collection: Collection = database["correspondence"]
+        self._vault = vault
+        self._clock = clock
+
+    async def learn(self, organization_id: str, booking_id: str, newest: Callable[[Snapshot | None], Snapshot]) -> bool:
+        """Store what an event adds to what is known of a booking; tell whether a mail is due now.
+
+        `newest` returns the same snapshot for an event that is not newer: nothing is written then.
+        Raises Contended.
+        """
+        for _ in range(ATTEMPTS_TO_WRITE):
+            document = await self.find(organization_id, booking_id)
+            known = self.read(document) if document else None
+            snapshot = newest(known.snapshot if known else None)
+            if known and snapshot is known.snapshot:
+                return False
+            after = self._after(known, organization_id, booking_id, snapshot)
+            # Work that is asked for or under way looks again: it may be writing what was read here.
+            due = bool(document and "due_at" in document) or bool(owed(after, self._clock()))
+            if await self._store(document, after, due=due):
+                return due
+        raise Contended(f"booking {booking_id}")
+
+    async def find(self, organization_id: str, booking_id: str) -> Document | None:
+        return await self.collection.find_one({"_id": booking_id, "organization_id": organization_id})
+
+    async def find_for_operator(self, booking_id: str) -> Document | None:
+        """Return a document of any organization: for services, which have none of their own."""
+        return await self.collection.find_one({"_id": booking_id})
+
+    def read(self, document: Document) -> Correspondence:
+        """Return the correspondence in a document. Raises CannotDecrypt."""
+        row = document["organization_id"], document["_id"]
+        return Correspondence(
+            booking_id=document["_id"],
+            organization_id=document["organization_id"],
+            snapshot=Snapshot.model_validate_json(self._vault.decrypt(document["snapshot"], *row, "snapshot")),
+            deliveries=tuple(Delivery(**delivery) for delivery in document["deliveries"]),
+            sequence=document["sequence"],
+            attempts=document["attempts"],
+            traceparent=document["traceparent"],
+        )
+
+    def sealed(self, correspondence: Correspondence, delivery: Delivery, mime: bytes) -> str:
+        """Return a rendered mail as it may be stored with its delivery."""
+        return self._vault.encrypt(mime.decode("ascii"), *_row(correspondence, delivery))
+
+    def opened(self, correspondence: Correspondence, delivery: Delivery) -> bytes:
+        """Return the mail stored with a delivery. Raises CannotDecrypt."""
+        return self._vault.decrypt(delivery.mime or "", *_row(correspondence, delivery)).encode("ascii")
+
+    async def begin(self, claim: Claim, correspondence: Correspondence, events: Sequence[Document]) -> bool:
+        """Store what is about to be sent; False where the lease is lost or a newer revision is there."""
+        return await self._save(claim, correspondence, events, {"revision": claim.document["revision"]}) is not None
+
+    async def record(self, claim: Claim, correspondence: Correspondence, events: Sequence[Document]) -> None:
+        """Store what became of a mail, also where a newer revision has come meanwhile."""
+        await self._save(claim, correspondence, events, {})
+
+    async def finish(self, claim: Claim, due_at: datetime | None, attempts: int, reason: str | None) -> Document | None:
+        """Give the lease back; return the document for its outbox, None where the lease is lost.
+
+        A document that a newer revision reached meanwhile stays due at once.
+        """
+        result: Document = {"$set": {"lease": None, "attempts": attempts, "reason": reason}}
+        if due_at:
+            result["$set"]["due_at"] = due_at
+        else:
+            result["$unset"] = {"due_at": ""}
+        same = {"revision": claim.document["revision"]}
+        return await self._give_back(claim, same, result) or await self._give_back(
+            claim, {}, {"$set": {"lease": None, "attempts": 0, "reason": None}}
+        )
+
+    async def _give_back(self, claim: Claim, condition: Document, result: Document) -> Document | None:
+        return await self.collection.find_one_and_update(
+            claim.still_ours | condition, result, return_document=ReturnDocument.AFTER
+        )
+
+    async def _save(
+        self, claim: Claim, correspondence: Correspondence, events: Sequence[Document], condition: Document
+    ) -> Document | None:
+        change: Document = {
+            "$set": {
+                "deliveries": [asdict(delivery) for delivery in correspondence.deliveries],
+                "sequence": correspondence.sequence,
+                "lease.until": self._clock() + LEASE,
+            },
+        }
+        if events:
+            change["$push"] = {"outbox": {"$each": list(events)}}
+        return await self.collection.find_one_and_update(
+            claim.still_ours | condition, change, return_document=ReturnDocument.AFTER
+        )
+
+    def _after(
+        self, known: Correspondence | None, organization_id: str, booking_id: str, snapshot: Snapshot
+    ) -> Correspondence:
+        return Correspondence(
+            booking_id=booking_id,
+            organization_id=organization_id,
+            snapshot=snapshot,
+            deliveries=known.deliveries if known else (),
+            sequence=known.sequence if known else 0,
+            traceparent=current_traceparent(),
+        )
+
+    async def _store(self, before: Document | None, after: Correspondence, *, due: bool) -> bool:
+        row = after.organization_id, after.booking_id
+        news: Document = {
+            "revision": list(after.snapshot.revision),
+            "snapshot": self._vault.encrypt(after.snapshot.model_dump_json(), *row, "snapshot"),
+            "traceparent": after.traceparent,
+            "attempts": 0,
+            "reason": None,
+        }
+        if due:
+            news["due_at"] = self._clock()
+        if before is None:
+            return await self._insert(after, news)
+        update = await self.collection.update_one(
+            {"_id": row[1], "organization_id": row[0], "revision": before["revision"]}, {"$set": news}
+        )
+        return update.matched_count == 1
+
+    async def _insert(self, after: Correspondence, news: Document) -> bool:
+        document = {
+            "_id": after.booking_id,
+            "organization_id": after.organization_id,
+            "deliveries": [],
+            "sequence": 0,
+            "lease": None,
+            **news,
+        }
+        try:
+            await self.collection.insert_one(document)
+        except DuplicateKeyError:
+            return False
+        return True
+
+
+def _row(correspondence: Correspondence, delivery: Delivery) -> tuple[str, ...]:
+    return correspondence.organization_id, correspondence.booking_id, f"deliveries.{delivery.id}.mime"
