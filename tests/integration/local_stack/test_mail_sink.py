@@ -67,6 +67,8 @@ async def test_mails_of_many_clients_at_once_all_arrive_until_they_are_deleted(s
     await asyncio.gather(*(_send(_mail(str(number)), smtp) for number in range(200)))
     async with httpx.AsyncClient(base_url=http, trust_env=False) as client:
         assert (await client.get("/api/v1/messages")).json()["total"] == 200
+        two = (await client.get("/api/v1/messages", params={"start": 198, "limit": 50})).json()
+        assert (two["count"], two["total"]) == (2, 200)
         await client.delete("/api/v1/messages")
         assert (await client.get("/api/v1/messages")).json()["messages"] == []
         assert (await client.get("/api/v1/message/none/raw")).status_code == httpx.codes.NOT_FOUND

@@ -1,6 +1,7 @@
 """`python -m local_stack up|down|status|run`: the system on processes of this machine."""
 
 import argparse
+import re
 import signal
 import sys
 import threading
@@ -14,6 +15,7 @@ from local_stack.progress import say
 from local_stack.system import System
 
 _STATE = "state.json"
+_CREDENTIALS = re.compile("//[^@/]*@")
 
 
 def main() -> int:
@@ -97,7 +99,7 @@ def _running(folder: Path) -> bool:
 
 def _print_addresses(addresses: dict[str, str]) -> None:
     for name, address in addresses.items():
-        say(f"    {name:16} {address}")
+        say(f"    {name:16} {_CREDENTIALS.sub('//', address)}")
 
 
 if __name__ == "__main__":

@@ -5,11 +5,11 @@
 
 import argparse
 import asyncio
+import functools
 import json
 import signal
 import uuid
 from collections import OrderedDict
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email import policy
@@ -17,6 +17,7 @@ from email.headerregistry import Address
 from email.message import EmailMessage
 from email.parser import BytesHeaderParser
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 from aiosmtpd.smtp import SMTP, Envelope
 
@@ -35,8 +36,9 @@ class Mail:
     raw: bytes
     created: datetime
 
+    @functools.cached_property
     def summary(self) -> dict[str, Any]:
-        """Return the mail as Mailpit lists it."""
+        """The mail as Mailpit lists it."""
         headers: EmailMessage = _HEADERS.parsebytes(self.raw)
         return {
             "ID": self.id,
@@ -113,19 +115,20 @@ class MailApi:
         try:
             head = await reader.readuntil(b"\r\n\r\n")
             method, target, _ = head.split(b"\r\n", 1)[0].decode("ascii", "replace").split(" ", 2)
-            writer.write(self._answer(method, target.partition("?")[0]).encoded())
+            writer.write(self._answer(method, target).encoded())
             await writer.drain()
         except (asyncio.IncompleteReadError, asyncio.LimitOverrunError, ConnectionError, ValueError):
             pass  # not HTTP, or gone: there is nobody to tell
         finally:
             writer.close()
 
-    def _answer(self, method: str, path: str) -> _Answer:
-        match method, path.strip("/").split("/"):
+    def _answer(self, method: str, target: str) -> _Answer:
+        asked = urlsplit(target)
+        match method, asked.path.strip("/").split("/"):
             case "GET", ["readyz"]:
                 return _OK
             case "GET", ["api", "v1", "messages"]:
-                return self._listed()
+                return self._listed(dict(parse_qsl(asked.query)))
             case "DELETE", ["api", "v1", "messages"]:
                 self._sink.clear()
                 return _OK
@@ -134,9 +137,12 @@ class MailApi:
                 return _Answer("200 OK", mail.raw) if mail else _NOT_FOUND
         return _NOT_FOUND
 
-    def _listed(self) -> _Answer:
-        mails = [mail.summary() for mail in self._sink.newest_first()]
-        listed = {"total": len(mails), "count": len(mails), "start": 0, "messages": mails}
+    def _listed(self, query: dict[str, str]) -> _Answer:
+        # Unlike Mailpit's 50, no limit unless one is asked for.
+        mails = self._sink.newest_first()
+        start = int(query.get("start", 0))
+        part = [mail.summary for mail in mails[start : start + int(query.get("limit", len(mails)))]]
+        listed = {"total": len(mails), "count": len(part), "start": start, "messages": part}
         return _Answer("200 OK", json.dumps(listed).encode(), "application/json")
 
 
@@ -147,7 +153,8 @@ async def serve(*, host: str, smtp_port: int, http_port: int) -> None:
     asked_to_stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, asked_to_stop.set)
-    smtp: Callable[[], SMTP] = lambda: SMTP(sink, enable_SMTPUTF8=True, loop=loop)  # noqa: E731  # a factory
+    # With a host name given, no connection waits for the name service.
+    smtp = functools.partial(SMTP, sink, hostname="localhost", enable_SMTPUTF8=True, loop=loop)
     async with (
         await loop.create_server(smtp, host, smtp_port, backlog=1024),
         await asyncio.start_server(MailApi(sink).serve, host, http_port, limit=_LONGEST_REQUEST),

@@ -1,6 +1,7 @@
 """What a detached system left running, written down so that a later command stops exactly that and nothing else."""
 
 import json
+import signal
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -8,7 +9,7 @@ from pathlib import Path
 
 import psutil
 
-from local_stack.processes import ChildProcess
+from local_stack.processes import ChildProcess, NotReadyError, wait_until
 
 # The kernel counts a start in hundredths of a second after boot; the clock may be set a little in between.
 _SAME_START_SECONDS = 1.0
@@ -42,6 +43,7 @@ def record(process: ChildProcess) -> Recorded:
 
 def write(path: Path, state: State) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch(mode=0o600)  # given addresses may hold passwords
     path.write_text(json.dumps(asdict(state), indent=2) + "\n")
 
 
@@ -67,16 +69,25 @@ def still_ours(recorded: Recorded) -> psutil.Process | None:
 def stop(group: Sequence[Recorded], *, within: float = _STOP_SECONDS) -> list[Recorded]:
     """End those processes that are still ours, all at once, and return them.
 
-    Killed is what has not ended after `within` seconds.
+    Killed is what has not ended after `within` seconds; raises NotReadyError where even that does not end it.
     """
-    ours = [(recorded, process) for recorded in group if (process := still_ours(recorded)) is not None]
-    running = [process for _, process in ours]
-    for process in running:
+    ours = [recorded for recorded in group if still_ours(recorded)]
+    _send(signal.SIGTERM, ours)
+    try:
+        _wait_for_the_end_of(ours, within)
+    except NotReadyError:
+        _send(signal.SIGKILL, ours)
+        _wait_for_the_end_of(ours, within)
+    return ours
+
+
+def _send(number: signal.Signals, group: Sequence[Recorded]) -> None:
+    for process in filter(None, map(still_ours, group)):
         with suppress(psutil.NoSuchProcess):
-            process.terminate()
-    _, stubborn = psutil.wait_procs(running, timeout=within)
-    for process in stubborn:
-        with suppress(psutil.NoSuchProcess):
-            process.kill()
-    psutil.wait_procs(stubborn, timeout=within)
-    return [recorded for recorded, _ in ours]
+            process.send_signal(number)
+
+
+def _wait_for_the_end_of(group: Sequence[Recorded], within: float) -> None:
+    # Not psutil's wait: that lasts until init has collected the process, seconds after its end in some containers.
+    names = ", ".join(recorded.name for recorded in group)
+    wait_until(lambda: not any(map(still_ours, group)), name=f"the end of {names}", within=within)
