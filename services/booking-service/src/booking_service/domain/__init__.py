@@ -1,0 +1,1 @@
+"""What may be booked, moved and cancelled: rules on plain values, without any framework."""

@@ -1,0 +1,1 @@
+"""The HTTP side: paths, what they take and give, and how a refusal reads."""

@@ -1,0 +1,88 @@
+"""/v1/hosts and /v1/event-types."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Response
+
+from booking_service.domain.catalog import EventType, Host, Location, ZoomOptions
+from booking_service.domain.refusals import EventTypeNotFound, HostNotFound
+from booking_service.http.models import EventTypeIn, HostIn
+from booking_service.http.requests import Cursor, IdempotencyKey, Limit, answer_with, keyed, response
+from booking_service.http.tenants import Tenants
+from booking_service.http.views import EventTypeView, HostView, ListView
+from booking_service.mongo.catalog import Catalog
+from convoke.clock import Clock
+from convoke.ids import new_id
+
+SCOPE = "hosts.manage"
+
+
+def hosts_router(hosts: Catalog[Host], tenants: Tenants, clock: Clock) -> APIRouter:
+    router = APIRouter(prefix="/v1/hosts", tags=["hosts"])
+    tenant = tenants.with_scope(SCOPE)
+
+    @router.post("", status_code=201, responses={201: {"model": HostView}})
+    async def add_host(
+        body: HostIn, organization_id: Annotated[str, Depends(tenant)], key: IdempotencyKey = None
+    ) -> Response:
+        host = Host(new_id("hst"), body.name, body.email, body.timezone, body.locale)
+        request = keyed(organization_id, key, "hosts", body)
+        return response(await hosts.add(host, request, answer_with(201, HostView.model_validate(host)), clock()))
+
+    @router.get("", response_model_exclude_none=True)
+    async def list_hosts(
+        organization_id: Annotated[str, Depends(tenant)], limit: Limit = 20, cursor: Cursor = None
+    ) -> ListView[HostView]:
+        return ListView[HostView].model_validate(await hosts.page(organization_id, limit=limit, cursor=cursor))
+
+    @router.get("/{host_id}")
+    async def get_host(host_id: str, organization_id: Annotated[str, Depends(tenant)]) -> HostView:
+        host = await hosts.get(organization_id, host_id)
+        if host is None:
+            raise HostNotFound("this organization has no host with this id")
+        return HostView.model_validate(host)
+
+    return router
+
+
+def event_types_router(event_types: Catalog[EventType], tenants: Tenants, clock: Clock) -> APIRouter:
+    router = APIRouter(prefix="/v1/event-types", tags=["event types"])
+    tenant = tenants.with_scope(SCOPE)
+
+    @router.post("", status_code=201, responses={201: {"model": EventTypeView}})
+    async def add_event_type(
+        body: EventTypeIn, organization_id: Annotated[str, Depends(tenant)], key: IdempotencyKey = None
+    ) -> Response:
+        event_type = _event_type(body)
+        request = keyed(organization_id, key, "event-types", body)
+        answer = answer_with(201, EventTypeView.model_validate(event_type))
+        return response(await event_types.add(event_type, request, answer, clock()))
+
+    @router.get("", response_model_exclude_none=True)
+    async def list_event_types(
+        organization_id: Annotated[str, Depends(tenant)], limit: Limit = 20, cursor: Cursor = None
+    ) -> ListView[EventTypeView]:
+        page = await event_types.page(organization_id, limit=limit, cursor=cursor)
+        return ListView[EventTypeView].model_validate(page)
+
+    @router.get("/{event_type_id}", response_model_exclude_none=True)
+    async def get_event_type(event_type_id: str, organization_id: Annotated[str, Depends(tenant)]) -> EventTypeView:
+        event_type = await event_types.get(organization_id, event_type_id)
+        if event_type is None:
+            raise EventTypeNotFound("this organization has no event type with this id")
+        return EventTypeView.model_validate(event_type)
+
+    return router
+
+
+def _event_type(body: EventTypeIn) -> EventType:
+    return EventType(
+        id=new_id("ety"),
+        title=body.title,
+        description=body.description,
+        duration_minutes=body.duration_minutes,
+        buffer_before_minutes=body.buffer_before_minutes,
+        buffer_after_minutes=body.buffer_after_minutes,
+        location=Location(body.location.kind, body.location.detail),
+        zoom=ZoomOptions(body.zoom.waiting_room, body.zoom.join_before_host, body.zoom.alternative_hosts),
+    )

@@ -1,0 +1,117 @@
+"""What hosts, event types and bookings look like when they are sent to us.
+
+A field that is not known is refused: no setting is dropped without its sender being told.
+"""
+
+import re
+from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
+
+from convoke.contracts.wire import Instant, Zone
+
+REQUEST = ConfigDict(frozen=True, extra="forbid")
+
+_RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)", re.ASCII | re.IGNORECASE)
+
+
+def _rfc3339(value: Any) -> Any:
+    if not isinstance(value, str) or not _RFC3339.fullmatch(value):
+        raise ValueError("is no RFC 3339 time with an offset; one looks like '2026-11-20T14:00:00+01:00'")
+    return value
+
+
+Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=r"^[^\p{Cc}]+$")]
+"""Text of one line."""
+
+Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500, pattern=r"^[^\p{Cc}]+$")]
+
+Email = Annotated[
+    str,
+    StringConstraints(
+        max_length=254,
+        # The HTML standard's pattern (4.10.5.1.5), with a dot in the domain.
+        pattern=r"^[a-zA-Z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?"
+        r"(?:\.[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?)+$",
+    ),
+]
+Locale = Annotated[str, StringConstraints(pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}$")]
+Id = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[a-z0-9_]+$")]
+Time = Annotated[Instant, BeforeValidator(_rfc3339)]
+"""An RFC 3339 time with any offset; one without an offset is refused."""
+
+Minutes = Annotated[int, Field(strict=True, ge=0, le=1440, multiple_of=5)]
+
+
+class PersonIn(BaseModel):
+    model_config = REQUEST
+    name: Line
+    email: Email
+    timezone: Zone
+    locale: Locale = "en"
+
+
+class HostIn(PersonIn):
+    pass
+
+
+class InviteeIn(PersonIn):
+    pass
+
+
+class LocationIn(BaseModel):
+    model_config = REQUEST
+    kind: Literal["zoom", "phone", "in_person", "link"]
+    detail: Reason | None = None
+
+    @model_validator(mode="after")
+    def _has_what_its_kind_needs(self) -> Self:
+        if (self.kind == "zoom") != (self.detail is None):
+            raise ValueError("detail is the number, the address or the link of a location; only Zoom has none")
+        if self.kind == "link" and urlsplit(self.detail or "").scheme not in {"http", "https"}:
+            raise ValueError("detail of a link begins with https:// or http://")
+        return self
+
+
+class ZoomOptionsIn(BaseModel):
+    model_config = REQUEST
+    waiting_room: Annotated[bool, Field(strict=True)] | None = None
+    join_before_host: Annotated[bool, Field(strict=True)] | None = None
+    alternative_hosts: Annotated[tuple[Email, ...], Field(max_length=10)] = ()
+
+
+class EventTypeIn(BaseModel):
+    model_config = REQUEST
+    title: Line
+    description: Annotated[str, StringConstraints(max_length=2000, pattern=r"^[^\p{Cc}]*(?:[\r\n\t][^\p{Cc}]*)*$")] = ""
+    duration_minutes: Annotated[Minutes, Field(ge=5)]
+    buffer_before_minutes: Minutes = 0
+    buffer_after_minutes: Minutes = 0
+    location: LocationIn
+    zoom: ZoomOptionsIn = ZoomOptionsIn()
+
+    @model_validator(mode="after")
+    def _has_no_options_of_another_kind(self) -> Self:
+        if self.location.kind != "zoom" and self.zoom != ZoomOptionsIn():
+            raise ValueError("zoom holds options of a Zoom meeting; this location has none")
+        return self
+
+
+class BookingIn(BaseModel):
+    model_config = REQUEST
+    event_type_id: Id
+    host_id: Id
+    starts_at: Time
+    invitee: InviteeIn
+
+
+class RescheduleIn(BaseModel):
+    model_config = REQUEST
+    starts_at: Time
+    reason: Reason | None = None
+
+
+class CancelIn(BaseModel):
+    model_config = REQUEST
+    reason: Reason | None = None

@@ -1,0 +1,27 @@
+"""Whose data a request is about: the organization in its token, never one in its path or body."""
+
+from collections.abc import Awaitable, Callable
+
+from fastapi import Request
+
+from convoke.identity import Verifier, requires
+from convoke.problems import Problem
+
+
+class Tenants:
+    """Gives the dependencies that the routes ask for."""
+
+    def __init__(self, verifier: Verifier) -> None:
+        self._verifier = verifier
+
+    def with_scope(self, scope: str) -> Callable[[Request], Awaitable[str]]:
+        """Return a FastAPI dependency that gives the organization's id, or answers with a problem."""
+        caller_of = requires(self._verifier, scope)
+
+        async def organization_id(request: Request) -> str:
+            caller = await caller_of(request)
+            if not caller.organization_id:
+                raise Problem(403, "no-organization", "The token is of no organization", "Use an API client's token.")
+            return caller.organization_id
+
+        return organization_id

@@ -1,0 +1,1 @@
+"""booking-service with its real neighbours: MongoDB, RabbitMQ, and keys that are served over HTTP."""

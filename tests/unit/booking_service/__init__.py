@@ -1,0 +1,1 @@
+"""The rules of booking-service, on plain values."""
