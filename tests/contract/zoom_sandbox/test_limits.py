@@ -60,8 +60,8 @@ async def test_the_users_of_an_account_share_its_limit_and_a_second_later_it_is_
 
 async def test_medium_and_light_calls_are_counted_apart(app: AppAtZoom) -> None:
     host = await app.host("basic-1")
-    await _calls_until_refused(app, host, "/users/me/meetings", 2)
-    assert (await host.call("GET", "/users/me")).status_code == 200
+    for path in ("/users/me", "/users/me", "/users/me", "/users/me/meetings", "/users/me/meetings", "/users/me"):
+        assert (await host.call("GET", path)).status_code == 200
 
 
 async def test_the_limits_can_be_switched_off(app: AppAtZoom) -> None:

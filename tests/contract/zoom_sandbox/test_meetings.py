@@ -189,6 +189,12 @@ async def test_the_longest_allowed_fields_are_kept_whole(host: Host) -> None:
     assert {name: (await host.read(meeting["id"]))[name] for name in fields} == fields
 
 
+async def test_null_counts_as_not_given(host: Host) -> None:
+    meeting = await host.create(agenda=None, duration=None, settings={"jbh_time": None})
+    assert "agenda" not in meeting
+    assert (meeting["duration"], meeting["settings"]["jbh_time"]) == (60, 0)
+
+
 async def test_every_broken_field_is_named_at_once(host: Host) -> None:
     body = {"topic": 1, "duration": 0, "settings": {"jbh_time": 1}}
     answer = await host.call("POST", "/users/me/meetings", json=body)

@@ -97,10 +97,26 @@ async def test_a_server_error_is_tried_again_after_5_20_and_60_minutes(
 @pytest.mark.parametrize("status", [204, 302, 400, 404])
 async def test_any_other_status_ends_the_delivery(app: AppAtZoom, host: Host, receiver: Receiver, status: int) -> None:
     receiver.statuses = [status]
+    first = await host.create()
+    assert (await receiver.next()).event["payload"]["object"]["id"] == first["id"]
+    assert await _attempts(app, 1) == [status]
+    await app.advance(minutes=5)
+    second = await host.create()
+    assert (await receiver.next()).event["payload"]["object"]["id"] == second["id"]
+    deliveries = await app.control("GET", "/webhooks/deliveries")
+    assert deliveries[0]["attempts"] == [status]
+
+
+async def test_a_reset_ends_what_was_to_be_tried_again(app: AppAtZoom, host: Host, receiver: Receiver) -> None:
+    receiver.statuses = [500]
     await host.create()
-    assert await _attempts(app, 1) == [status]
-    await app.advance(minutes=600)
-    assert await _attempts(app, 1) == [status]
+    await receiver.next()
+    assert await _attempts(app, 1) == [500]
+    await app.control("POST", "/reset")
+    await app.control("POST", "/webhooks", json={"url": receiver.address})
+    await app.advance(minutes=5)
+    newer = await (await app.host()).create()
+    assert (await receiver.next()).event["payload"]["object"]["id"] == newer["id"]
 
 
 async def test_an_address_that_cannot_be_reached_is_tried_again(app: AppAtZoom, host: Host) -> None:
