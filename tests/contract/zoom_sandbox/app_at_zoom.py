@@ -1,5 +1,6 @@
 """An app as registered at the sandbox: what a client of Zoom does, spelled out over plain HTTP."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -7,6 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx
 
+from tests.support.eventually import eventually
 from zoom_sandbox.settings import Settings
 
 CLIENT_ID, CLIENT_SECRET, WEBHOOK_SECRET = "the-app", "the-secret", "the-webhook-secret"
@@ -105,6 +107,12 @@ class AppAtZoom:
         answer = await self.http.request(method, f"/sandbox{path}", **request)
         assert answer.is_success, answer.text
         return answer.json() if answer.content else None
+
+
+async def true_in_the_end(condition: Callable[[], Awaitable[bool]]) -> None:
+    """Wait for what the sandbox does after it has closed the connection."""
+    met: bool = await eventually(condition)
+    assert met
 
 
 def parameters(location: str) -> Json:

@@ -1,7 +1,6 @@
 """Faults on demand, as a client of HTTP sees them, and what the sandbox has done meanwhile."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from typing import Any
 from xml.etree import ElementTree as ET
 
@@ -9,8 +8,7 @@ import httpx
 import pytest
 import requests
 
-from tests.contract.zoom_sandbox.app_at_zoom import START, AppAtZoom, Host, Json, refused
-from tests.support.eventually import eventually
+from tests.contract.zoom_sandbox.app_at_zoom import START, AppAtZoom, Host, Json, refused, true_in_the_end
 
 TALK = {"topic": "Talk", "start_time": START}
 
@@ -26,11 +24,6 @@ async def _only_fault(app: AppAtZoom) -> Json:
 
 async def _last_call(app: AppAtZoom) -> Json:
     return dict((await app.control("GET", "/calls"))[-1])
-
-
-async def _true_in_the_end(condition: Callable[[], Awaitable[bool]]) -> bool:
-    met: bool = await eventually(condition)
-    return met
 
 
 async def test_a_lost_answer_closes_the_connection_after_the_meeting_was_made(app: AppAtZoom, host: Host) -> None:
@@ -60,7 +53,7 @@ async def test_a_late_commit_closes_the_connection_and_makes_the_meeting_afterwa
     async def committed() -> bool:
         return len(await app.meetings()) == 1
 
-    assert await _true_in_the_end(committed)
+    await true_in_the_end(committed)
     assert (await _last_call(app))["status"] == 201
 
 
@@ -98,7 +91,7 @@ async def test_a_slow_answer_outlasts_the_client_and_still_counts(app: AppAtZoom
     async def committed() -> bool:
         return len(await app.meetings()) == 1
 
-    assert await _true_in_the_end(committed)
+    await true_in_the_end(committed)
 
 
 async def test_a_slow_answer_comes_in_the_end(app: AppAtZoom, host: Host) -> None:

@@ -5,13 +5,13 @@ import signal
 import sys
 import time
 from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 import httpx
 import pytest
 
-from tests.support.eventually import eventually
+from tests.contract.zoom_sandbox.app_at_zoom import true_in_the_end
 
 ENVIRONMENT = {
     "ZOOM_SANDBOX_PORT": "0",
@@ -42,10 +42,6 @@ async def _started() -> AsyncGenerator[tuple[Process, httpx.AsyncClient]]:
         await process.communicate()
 
 
-async def _true_in_the_end(condition: Callable[[], Awaitable[bool]]) -> None:
-    await eventually(condition)
-
-
 async def test_sigterm_stops_it_at_once_and_cleanly_even_under_a_slow_call() -> None:
     async with _started() as (process, http):
         fault = {"operation": "get_user", "kind": "slow", "delay_seconds": 600, "times": None}
@@ -55,7 +51,7 @@ async def test_sigterm_stops_it_at_once_and_cleanly_even_under_a_slow_call() -> 
         async def is_under_way() -> bool:
             return bool((await http.get("/sandbox/calls")).json())
 
-        await _true_in_the_end(is_under_way)
+        await true_in_the_end(is_under_way)
         began = time.monotonic()
         process.send_signal(signal.SIGTERM)
         _, errors = await process.communicate()
