@@ -45,5 +45,6 @@ class Connections:
             await self._consuming.stop()
 
     async def close(self) -> None:
-        """Close what still publishes, last of all."""
+        """Close both connections, last of all."""
+        await self._consuming.stop()
         await self._publishing.stop()

@@ -52,6 +52,7 @@ class Outbox:
         self._expand = expand
         self._clock = clock
         self._under_way: set[asyncio.Task[None]] = set()
+        self._being_published: set[str] = set()
         self._broker_is_away = False
 
     async def create_indexes(self) -> None:
@@ -66,16 +67,23 @@ class Outbox:
         task.add_done_callback(self._under_way.discard)
 
     async def publish(self, document: Document) -> None:
-        """Publish a document's entries in order and pull the confirmed ones. Raises NotPublished."""
+        """Publish a document's entries in order and pull the confirmed ones. Raises NotPublished.
+
+        An entry that this process is publishing already, from an earlier state of the document, is left to that.
+        """
+        entries = [pending for pending in document["outbox"] if pending["id"] not in self._being_published]
+        ids = {pending["id"] for pending in entries}
+        self._being_published |= ids
         confirmed: list[str] = []
         try:
-            for pending in document["outbox"]:
+            for pending in entries:
                 for event in self._expand(document, pending):
                     await self._publisher.publish(event)
                 confirmed.append(pending["id"])
         finally:
             if confirmed:
                 await self._pull(document["_id"], confirmed)
+            self._being_published -= ids
 
     async def sweep(self) -> int:
         """Publish what was left behind; returns how many documents had something. Raises NotPublished."""
@@ -96,7 +104,7 @@ class Outbox:
                 log.warning("outbox.sweep_failed", error=str(error) or type(error).__name__)
             if swept:
                 log.info("outbox.swept", documents=swept)
-            await asyncio.sleep(0 if swept else SWEEP_EVERY)
+            await asyncio.sleep(SWEEP_EVERY)
 
     async def drain(self) -> None:
         """Wait for the publishing that is under way; each is bounded by the publish time-out."""

@@ -1,0 +1,174 @@
+"""Exactly one meeting, whatever is lost on the way: the answer, the process, the lease."""
+
+import pytest
+
+from meeting_service.domain.meeting import DOUBT_LASTS
+from tests.integration.meeting_service.world import MARKER_KEY, Crash, Dying, World, at
+from tests.support.eventually import eventually
+
+
+async def past_the_doubt(world: World) -> None:
+    world.clock.advance(seconds=DOUBT_LASTS.total_seconds() + 1)
+
+
+async def test_a_create_whose_answer_is_lost_is_adopted_and_never_posted_again(world: World):
+    await world.app.fault("create_meeting", "answer_lost")
+    session = await world.book()
+    await world.work()
+    (failed,) = await world.told()
+    assert failed.data.reason.code == "zoom_unavailable"
+    assert (await world.state(session)).intent is not None
+    assert await world.work() == 0, "a create in doubt is left alone until it can no longer take effect"
+    await past_the_doubt(world)
+    await world.work()
+    (meeting,) = await world.at_zoom()
+    (ready,) = await world.told()
+    assert (ready.data.meeting.id, ready.data.meeting.join_url) == (meeting["id"], meeting["join_url"])
+    assert await world.calls("create_meeting") == 1
+
+
+async def test_a_create_that_zoom_commits_late_is_adopted(world: World):
+    await world.app.fault("create_meeting", "late_commit", delay_seconds=5)
+    await world.book()
+    await world.work()
+    assert await world.at_zoom() == []
+    await world.app.advance(seconds=6)
+    await past_the_doubt(world)
+    await world.work()
+    assert len(await world.at_zoom()) == 1
+    assert await world.calls("create_meeting") == 1
+
+
+@pytest.mark.parametrize("status", [500, 502, 503, 504])
+async def test_a_5xx_is_in_doubt_and_posted_again_only_after_looking(world: World, status: int):
+    await world.app.fault("create_meeting", "status", status=status)
+    await world.book()
+    await world.work()
+    assert await world.calls("list_meetings") == 0
+    await past_the_doubt(world)
+    await world.work()
+    assert len(await world.at_zoom()) == 1
+    assert (await world.calls("list_meetings"), await world.calls("create_meeting")) == (1, 2)
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before the post", "after the post"])
+async def test_a_process_that_dies_around_the_create_leaves_one_meeting(world: World, *, after: bool):
+    session = await world.book()
+    with pytest.raises(Crash):
+        await world.work(Dying(world.zoom, after=after))
+    assert await world.work() == 0, "the lease still holds"
+    world.clock.advance(seconds=21)
+    await world.work()
+    (meeting,) = await world.at_zoom()
+    assert (meeting["start_time"], meeting["duration"]) == at(session)
+    assert await world.told_types() == ["meeting.ready.v1"]
+
+
+async def test_a_cancel_while_a_create_is_in_doubt_finds_the_meeting_first_and_then_deletes_it(world: World):
+    await world.app.fault("create_meeting", "answer_lost")
+    session = await world.book()
+    await world.work()
+    await world.cancel(session)
+    await world.work()
+    assert len(await world.at_zoom()) == 1, "what the create made is not known yet"
+    await past_the_doubt(world)
+    await world.work()
+    assert await world.at_zoom() == []
+    assert (await world.state(session)).intent is None
+
+
+async def test_a_reschedule_while_a_create_is_in_doubt_moves_what_is_adopted(world: World):
+    await world.app.fault("create_meeting", "answer_lost")
+    session = await world.book()
+    await world.work()
+    moved = await world.reschedule(session)
+    await past_the_doubt(world)
+    await world.work()
+    (meeting,) = await world.at_zoom()
+    assert (meeting["start_time"], meeting["duration"]) == at(moved)
+    assert [
+        event.data.session.starts_at for event in await world.told() if event.data.event_type == "meeting.ready.v1"
+    ] == [moved.starts_at], "no time is announced that Zoom has not accepted"
+
+
+async def test_without_the_list_scope_a_create_stays_in_doubt_and_is_never_posted_twice(world: World):
+    scopes = ["meeting:write:meeting", "meeting:update:meeting", "meeting:delete:meeting", "meeting:read:meeting"]
+    await world.app.control("POST", "/users", json={"id": "host-1", "scopes": scopes})
+    world.tokens.host = await world.app.host("host-1")
+    await world.app.fault("create_meeting", "answer_lost")
+    session = await world.book()
+    await world.work()
+    for _ in range(3):
+        world.clock.advance(hours=2)
+        await world.work()
+    state = await world.state(session)
+    assert state.intent is not None
+    assert state.reason is not None
+    assert state.reason.code == "zoom_scope_missing"
+    assert await world.calls("create_meeting") == 1
+
+
+async def test_a_twin_with_our_mark_is_removed_when_one_is_adopted(world: World):
+    await world.app.fault("create_meeting", "answer_lost")
+    session = await world.book()
+    await world.work()
+    (first,) = await world.at_zoom()
+    await world.tokens.host.create(agenda=first["agenda"])
+    await world.tokens.host.create(agenda=first["agenda"].replace(session.id, session.id[:-1] + "x"))
+    await past_the_doubt(world)
+    await world.work()
+    remaining = await world.at_zoom()
+    assert len(remaining) == 2, "the twin is gone; what only looks like ours is left alone"
+    (ours,) = [meeting for meeting in remaining if MARKER_KEY.find(meeting["agenda"])]
+    state = await world.state(session)
+    assert state.meeting is not None
+    assert state.meeting.id == ours["id"]
+
+
+async def test_who_lost_the_lease_stores_nothing(world: World):
+    session = await world.book()
+    frozen = await world.due().claim()
+    assert frozen
+    world.clock.advance(seconds=21)
+    await world.work()
+    before = await world.state(session)
+    await world.reconciler().reconcile(frozen)
+    assert await world.state(session) == before
+    assert len(await world.at_zoom()) == 1
+
+
+async def test_an_update_in_doubt_is_repeated_but_not_before_the_first_can_no_longer_arrive(world: World):
+    session = await world.book()
+    await world.work()
+    await world.app.fault("update_meeting", "answer_lost")
+    moved = await world.reschedule(session)
+    await world.work()
+    assert await world.work() == 0
+    await past_the_doubt(world)
+    await world.work()
+    (meeting,) = await world.at_zoom()
+    assert (meeting["start_time"], meeting["duration"]) == at(moved)
+    assert (await world.told_types())[-1] == "meeting.ready.v1"
+
+
+async def test_a_delete_in_doubt_is_repeated_until_zoom_says_that_it_is_gone(world: World):
+    session = await world.book()
+    await world.work()
+    await world.app.fault("delete_meeting", "answer_lost")
+    await world.cancel(session)
+    await world.work()
+    await past_the_doubt(world)
+    await world.work()
+    assert await world.calls("delete_meeting") == 2
+    assert (await world.told_types())[-1] == "meeting.canceled.v1"
+
+
+async def test_an_event_that_was_not_published_is_swept_up_later(world: World, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(world.outbox, "publish_soon", lambda _: None)
+    await world.book()
+    await world.work()
+    assert await world.told() == []
+    world.clock.advance(seconds=10)
+    assert await world.outbox.sweep() == 1
+    assert await world.told_types() == ["meeting.ready.v1"]
+    await eventually(world.nothing_to_sweep, within=5)
