@@ -78,7 +78,7 @@ class TokenVerifier:
         kid = str(jwt.get_unverified_header(token).get("kid"))
         key = await self._key(kid)
         if key is None:
-            raise jwt.InvalidKeyError(f"no key '{kid[:40]}' is published")
+            raise jwt.InvalidTokenError(f"no key '{kid[:40]}' is published")
         return caller_of(token, key.key, self._audience)
 
     async def _key(self, kid: str) -> jwt.PyJWK | None:
