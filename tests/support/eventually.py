@@ -4,17 +4,22 @@ import asyncio
 import inspect
 import time
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Any, TypeVar, overload
 
 Value = TypeVar("Value")
 
 
+@overload
 async def eventually(
-    predicate: Callable[[], Value | Awaitable[Value]],
-    *,
-    within: float = 10,
-    every: float = 0.02,
-) -> Value:
+    predicate: Callable[[], Awaitable[Value]], *, within: float = 10, every: float = 0.02
+) -> Value: ...
+
+
+@overload
+async def eventually(predicate: Callable[[], Value], *, within: float = 10, every: float = 0.02) -> Value: ...
+
+
+async def eventually(predicate: Callable[[], Any], *, within: float = 10, every: float = 0.02) -> Any:
     """Return the first true value of `predicate`, which may be a coroutine function.
 
     Raises AssertionError with the last value after `within` seconds. An AssertionError inside the predicate
@@ -30,9 +35,7 @@ async def eventually(
         await asyncio.sleep(every)
 
 
-async def _tried(
-    predicate: Callable[[], Value | Awaitable[Value]],
-) -> tuple[Value | None, AssertionError | None]:
+async def _tried(predicate: Callable[[], Any]) -> tuple[Any, AssertionError | None]:
     try:
         value = predicate()
         return (await value if inspect.isawaitable(value) else value), None

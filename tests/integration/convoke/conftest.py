@@ -36,7 +36,7 @@ class Wire:
         """Return the next message of a queue, waiting for it."""
         source = await self._channel.get_queue(queue)
         message = await eventually(lambda: source.get(fail=False), within=10)
-        assert message is not None
+        assert message
         await message.ack()
         return message
 

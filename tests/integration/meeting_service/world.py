@@ -6,7 +6,7 @@ from typing import Any
 
 import aio_pika
 
-from convoke.contracts import Booking, Session
+from convoke.contracts import Booking, BookingCreated, Session
 from convoke.due_work import DueWork
 from convoke.messaging.cloudevents import Event, parse
 from convoke.messaging.outbox import Outbox
@@ -19,7 +19,7 @@ from tests.contract.zoom_sandbox.app_at_zoom import NOON, AppAtZoom, Host
 from tests.integration.convoke.conftest import sample
 
 MARKER_KEY = MarkerKey(b"k" * 32)
-CREATED = sample("booking.created.v1").data
+CREATED: BookingCreated = sample("booking.created.v1").data
 
 
 @dataclass
