@@ -31,3 +31,34 @@ lock: $(VENV)/ready ## pin all dependencies with hashes
 		$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 			--custom-compile-command 'make lock' requirements/$$part.in -o requirements/$$part.txt; \
 	done
+
+.PHONY: demo
+demo: $(VENV)/ready ## book, move and cancel a meeting on the whole system, and show what happened
+	@$(BIN)/python -m local_stack demo
+
+.PHONY: up down
+up: $(VENV)/ready ## start the system and leave it running: in Docker where there is one, else on processes
+	@if docker info >/dev/null 2>&1; then docker compose up --build --detach --wait; else $(BIN)/python -m local_stack up; fi
+down: $(VENV)/ready ## stop what `make up` started
+	@if docker info >/dev/null 2>&1; then docker compose down; fi
+	@$(BIN)/python -m local_stack down
+
+.PHONY: test
+test: $(VENV)/ready ## all tests, against real servers that they start themselves
+	@$(BIN)/pytest --numprocesses 4 --dist loadfile
+
+.PHONY: check
+check: lint test ## everything that CI checks
+
+.PHONY: lint
+lint: $(VENV)/ready ## format, lint, types, import contracts
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy shared/src services/auth-service/src services/booking-service/src services/meeting-service/src \
+		services/notifier/src deploy/zoom-sandbox/src deploy/local/src tests
+	@$(BIN)/lint-imports
+
+.PHONY: format
+format: $(VENV)/ready ## format the code
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .

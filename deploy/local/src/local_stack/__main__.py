@@ -1,19 +1,24 @@
-"""`python -m local_stack up|down|status|run`: the system on processes of this machine."""
+"""`python -m local_stack up|down|status|run|demo`: the system on processes of this machine."""
 
 import argparse
 import re
 import signal
 import sys
 import threading
+import time
 from contextlib import suppress
 from pathlib import Path
 
 from local_stack import state
+from local_stack.demo import DemoFailedError, demo
+from local_stack.installation import CommandFailedError, InContainers, OnProcesses
 from local_stack.installed import MissingServerError
 from local_stack.processes import ProcessError
 from local_stack.progress import say
 from local_stack.system import System
+from local_stack.tenant import NotInTimeError
 
+_REPOSITORY = Path(__file__).parents[4]
 _STATE = "state.json"
 _CREDENTIALS = re.compile("//[^@/]*@")
 
@@ -23,7 +28,7 @@ def main() -> int:
     arguments = _parser().parse_args()
     try:
         return int(arguments.command(arguments.folder))
-    except (ProcessError, MissingServerError) as failure:
+    except (ProcessError, MissingServerError, CommandFailedError, DemoFailedError, NotInTimeError) as failure:
         print(failure, file=sys.stderr)
         return 1
 
@@ -36,6 +41,9 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("down", help="stop what `up` left running").set_defaults(command=down)
     commands.add_parser("status", help="tell what runs and where").set_defaults(command=status)
     commands.add_parser("run", help="run the system until Ctrl-C").set_defaults(command=run)
+    commands.add_parser(
+        "demo", help="try it: on what runs in containers, else on processes for the time of the demo"
+    ).set_defaults(command=show)
     return parser
 
 
@@ -81,6 +89,23 @@ def run(folder: Path) -> int:
         _print_addresses(system.urls)
         say("Ctrl-C stops it.")
         threading.Event().wait()
+    return 0
+
+
+def show(folder: Path) -> int:
+    """Run the demo on the containers of docker-compose.yml where those run, else on a system of its own."""
+    containers = InContainers(_REPOSITORY)
+    if containers.is_running():
+        say("==> the demo runs on docker compose's containers")
+        demo(containers)
+        return 0
+    started = time.monotonic()
+    with System(folder / "demo", log_level="INFO") as system:
+        say(
+            f"==> the system is up after {time.monotonic() - started:.1f} s; its logs are in {folder / 'demo' / 'logs'}"
+        )
+        demo(OnProcesses(system))
+    say(f"\n==> done, and stopped, after {time.monotonic() - started:.1f} s")
     return 0
 
 
