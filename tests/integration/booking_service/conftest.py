@@ -14,10 +14,12 @@ from convoke.messaging.broker import connect, publishing_broker
 from convoke.messaging.publisher import Publisher
 from convoke.settings import load
 from tests.integration.booking_service.issuer import Issuer, issuing
-from tests.integration.booking_service.replicas import PUBLIC_URL, Wire, replica, tapped
+from tests.integration.booking_service.neighbours import Neighbours
+from tests.integration.booking_service.replicas import PUBLIC_URL, MovableClock, Wire, replica, tapped
 from tests.integration.booking_service.tenant import EVERYTHING, Tenant
 
 NewTenant = Callable[..., Awaitable[Tenant]]
+StoredSessions = Callable[[Tenant], Awaitable[list[dict[str, Any]]]]
 
 
 @pytest.fixture(scope="session")
@@ -82,3 +84,26 @@ def new_tenant(issuer: Issuer, database: Any) -> NewTenant:  # noqa: ARG001 - dr
 @pytest.fixture
 async def tenant(service: httpx.AsyncClient, new_tenant: NewTenant) -> Tenant:
     return await new_tenant(service)
+
+
+@pytest.fixture
+def clock() -> MovableClock:
+    return MovableClock()
+
+
+@pytest.fixture
+def stored(database: Any) -> StoredSessions:
+    """Give every session of a tenant as it is stored."""
+
+    async def sessions(tenant: Tenant) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = await database.sessions.find(
+            {"organization_id": tenant.organization_id}
+        ).to_list()
+        return found
+
+    return sessions
+
+
+@pytest.fixture
+def neighbours(publisher: Publisher, wire: Wire) -> Neighbours:  # noqa: ARG001 - the service declares the queues
+    return Neighbours(publisher)

@@ -63,16 +63,23 @@ class Wire:
         assert (message.message_id, message.routing_key) == (event.id, event.data.event_type)
         self._events[event.subject].append(event)
 
+    def deliveries(self, booking_id: str) -> int:
+        return len(self._events[booking_id])
+
     def types(self, booking_id: str) -> list[str]:
-        return [event.data.event_type for event in self._events[booking_id]]
+        """Return the type of each event that was told; one that came twice counts once."""
+        return list({event.id: event.data.event_type for event in self._events[booking_id]}.values())
 
-    def events(self, booking_id: str) -> list[Event[Any]]:
-        return self._events[booking_id]
+    async def told(self, booking_id: str, event_type: str = "booking.created.v1") -> Event[Any]:
+        """Return a booking's first event of a type, once it is there."""
 
-    async def newest(self, booking_id: str, count: int) -> Event[Any]:
-        """Return the last event of a booking once there are that many."""
-        await eventually(lambda: len(self._events[booking_id]) >= count)
-        return self._events[booking_id][-1]
+        def found() -> Event[Any] | None:
+            of_type = (event for event in self._events[booking_id] if event.data.event_type == event_type)
+            return next(of_type, None)
+
+        event = await eventually(found)
+        assert event is not None
+        return event
 
 
 @asynccontextmanager

@@ -1,7 +1,7 @@
 """A product that books: an API client of one organization, and what it has set up."""
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -29,11 +29,11 @@ class Tenant:
     scope: str = EVERYTHING
     host_id: str = ""
     event_type_id: str = ""
-    _keys: int = field(default=0)
 
     async def call(self, method: str, path: str, *, key: str | None = None, **request: Any) -> httpx.Response:
         headers = {"Authorization": f"Bearer {self.issuer.token(self.organization_id, self.scope)}"}
         headers |= {"Idempotency-Key": key} if key else {}
+        headers |= {"Content-Type": "application/json"} if "content" in request else {}
         return await self.http.request(method, path, headers=headers, **request)
 
     async def get(self, path: str, **parameters: Any) -> Any:

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends, Response
 
 from booking_service.domain.catalog import EventType, Host, Location, ZoomOptions
 from booking_service.domain.refusals import EventTypeNotFound, HostNotFound
-from booking_service.http.models import EventTypeIn, HostIn
+from booking_service.http.models import EventTypeIn, PersonIn
 from booking_service.http.requests import Cursor, IdempotencyKey, Limit, answer_with, keyed, response
 from booking_service.http.tenants import Tenants
 from booking_service.http.views import EventTypeView, HostView, ListView
@@ -23,7 +23,7 @@ def hosts_router(hosts: Catalog[Host], tenants: Tenants, clock: Clock) -> APIRou
 
     @router.post("", status_code=201, responses={201: {"model": HostView}})
     async def add_host(
-        body: HostIn, organization_id: Annotated[str, Depends(tenant)], key: IdempotencyKey = None
+        body: PersonIn, organization_id: Annotated[str, Depends(tenant)], key: IdempotencyKey = None
     ) -> Response:
         host = Host(new_id("hst"), body.name, body.email, body.timezone, body.locale)
         request = keyed(organization_id, key, "hosts", body)

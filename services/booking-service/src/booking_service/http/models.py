@@ -45,19 +45,13 @@ Minutes = Annotated[int, Field(strict=True, ge=0, le=1440, multiple_of=5)]
 
 
 class PersonIn(BaseModel):
+    """A host or an invitee."""
+
     model_config = REQUEST
     name: Line
     email: Email
     timezone: Zone
     locale: Locale = "en"
-
-
-class HostIn(PersonIn):
-    pass
-
-
-class InviteeIn(PersonIn):
-    pass
 
 
 class LocationIn(BaseModel):
@@ -103,7 +97,7 @@ class BookingIn(BaseModel):
     event_type_id: Id
     host_id: Id
     starts_at: Time
-    invitee: InviteeIn
+    invitee: PersonIn
 
 
 class RescheduleIn(BaseModel):
