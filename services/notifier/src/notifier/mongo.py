@@ -85,9 +85,9 @@ class Correspondences:
         """Store what is about to be sent; False where the lease is lost or a newer revision is there."""
         return await self._save(claim, correspondence, events, {"revision": claim.document["revision"]}) is not None
 
-    async def record(self, claim: Claim, correspondence: Correspondence, events: Sequence[Document]) -> None:
-        """Store what became of a mail, also where a newer revision has come meanwhile."""
-        await self._save(claim, correspondence, events, {})
+    async def record(self, claim: Claim, correspondence: Correspondence, events: Sequence[Document]) -> bool:
+        """Store what became of a mail, also where a newer revision has come meanwhile; False without the lease."""
+        return await self._save(claim, correspondence, events, {}) is not None
 
     async def finish(self, claim: Claim, due_at: datetime | None, attempts: int, reason: str | None) -> Document | None:
         """Give the lease back; return the document for its outbox, None where the lease is lost.

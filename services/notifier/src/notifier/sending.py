@@ -81,12 +81,12 @@ class Sender:
     ) -> None:
         prepared = [self._prepared(correspondence, mail) for mail in mails]
         correspondence = with_deliveries(correspondence, prepared)
-        if await self._store.begin(claim, correspondence, self._news_of(prepared)):
-            for delivery in prepared:
-                if delivery.state == "sending":
-                    done = await self._delivered(session, correspondence, delivery)
-                    correspondence = with_deliveries(correspondence, [done])
-                    await self._store.record(claim, correspondence, self._news_of([done]))
+        ours = await self._store.begin(claim, correspondence, self._news_of(prepared))
+        for delivery in prepared:
+            if ours and delivery.state == "sending":
+                done = await self._delivered(session, correspondence, delivery)
+                correspondence = with_deliveries(correspondence, [done])
+                ours = await self._store.record(claim, correspondence, self._news_of([done]))
         await self._finish(claim, correspondence)
 
     def _prepared(self, correspondence: Correspondence, delivery: Delivery) -> Delivery:

@@ -1,13 +1,17 @@
 """The calendar entry of a booking (RFC 5545, RFC 5546): one UID for ever, a rising SEQUENCE, UTC times."""
 
 from email.headerregistry import Address
+from urllib.parse import quote
 
 from icalendar import Calendar, Event, vCalAddress
 
 from notifier.domain.deliveries import CalendarMethod
 from notifier.domain.snapshot import Snapshot
-from notifier.mail.letter import Letter, Person
+from notifier.mail.letter import Letter
 from notifier.mail.text import line
+
+UNESCAPED = "@+!$'*=-._~&/"
+"""What a mail address may hold as it is in a mailto address (RFC 6068, section 2)."""
 
 PRODUCT = "-//Convoke//Convoke notifier//EN"
 
@@ -31,7 +35,8 @@ def calendar_entry(
         event.add("url", said.join_link)
     event["organizer"] = _party(organizer.addr_spec, snapshot.session.host.name)
     for person in (said.reader, said.other):
-        event.add("attendee", _attendee(person))
+        if person.address:
+            event.add("attendee", _attendee(person.address))
     calendar = Calendar()
     calendar.add("prodid", PRODUCT)
     calendar.add("version", "2.0")
@@ -48,8 +53,8 @@ def _place(snapshot: Snapshot) -> str | None:
     return line(place) if place else None
 
 
-def _attendee(person: Person) -> vCalAddress:
-    attendee = _party(person.email, person.name)
+def _attendee(address: Address) -> vCalAddress:
+    attendee = _party(address.addr_spec, address.display_name)
     attendee.params["ROLE"] = "REQ-PARTICIPANT"
     # Both have agreed by offering and taking the slot; an answer would reach no reader.
     attendee.params["PARTSTAT"] = "ACCEPTED"
@@ -58,7 +63,7 @@ def _attendee(person: Person) -> vCalAddress:
 
 
 def _party(address: str, name: str) -> vCalAddress:
-    party = vCalAddress(f"mailto:{address}")
+    party = vCalAddress(f"mailto:{quote(address, safe=UNESCAPED)}")
     # RFC 6868 escapes quotes in parameters, which common calendars show as they are.
     party.params["CN"] = line(name).replace('"', "'").replace("^", "'") or address
     return party

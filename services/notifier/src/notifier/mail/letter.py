@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from convoke.contracts.notifications import Recipient
 from notifier.domain.deliveries import Delivery
 from notifier.domain.snapshot import Snapshot, is_https
-from notifier.mail.text import line, paragraph
+from notifier.mail.person import Person, person
+from notifier.mail.text import line, paragraph, subject
 from notifier.mail.times import duration, moment, span
 
 SUBJECTS = {
@@ -24,20 +25,13 @@ OPENINGS = {
 
 
 @dataclass(frozen=True)
-class Person:
-    name: str
-    email: str
-    timezone: str
-    locale: str
-
-
-@dataclass(frozen=True)
 class Fact:
-    """A label and its lines; `link` where the first line is an address to follow."""
+    """A label and its lines; `link` where the only line is an address to follow."""
 
     label: str
     lines: tuple[str, ...]
     link: bool = False
+    is_time: bool = False
 
 
 @dataclass(frozen=True)
@@ -52,8 +46,8 @@ class Letter:
 
     @property
     def calendar_description(self) -> str:
-        """The facts as plain text, for a reader who has only the calendar entry."""
-        return "\n".join("\n".join((f"{fact.label}:", *fact.lines)) for fact in self.facts)
+        """The facts as plain text, without the times: a calendar shows those itself, in the zone it is set to."""
+        return "\n".join("\n".join((f"{fact.label}:", *fact.lines)) for fact in self.facts if not fact.is_time)
 
 
 def letter(snapshot: Snapshot, delivery: Delivery, before: Delivery | None) -> Letter:
@@ -66,7 +60,7 @@ def letter(snapshot: Snapshot, delivery: Delivery, before: Delivery | None) -> L
         reader=reader,
         other=other,
         title=title,
-        subject=f"{SUBJECTS[delivery.kind]}: {title} with {other.name}, {when}",
+        subject=subject(SUBJECTS[delivery.kind], f"{title} with {other.name}", when),
         opening=OPENINGS[delivery.kind].format_map(words),
         facts=tuple(_facts(snapshot, delivery, before, reader, other)),
         join_link=None if snapshot.is_canceled else _followable(snapshot.link),
@@ -74,11 +68,8 @@ def letter(snapshot: Snapshot, delivery: Delivery, before: Delivery | None) -> L
 
 
 def _sides(snapshot: Snapshot, recipient: Recipient) -> tuple[Person, Person]:
-    host, invitee = snapshot.session.host, snapshot.booking.invitee
-    sides = tuple(
-        Person(line(side.name) or side.email, side.email, side.timezone, side.locale) for side in (host, invitee)
-    )
-    return (sides[0], sides[1]) if recipient == "host" else (sides[1], sides[0])
+    host, invitee = person(snapshot.session.host), person(snapshot.booking.invitee)
+    return (host, invitee) if recipient == "host" else (invitee, host)
 
 
 def _facts(
@@ -87,12 +78,13 @@ def _facts(
     session = snapshot.session
     when = span(session.starts_at, session.ends_at, reader.timezone, reader.locale)
     if delivery.kind == "rescheduled" and before:
-        yield Fact("New time", (when,))
-        yield Fact("Old time", (span(before.starts_at, before.ends_at, reader.timezone, reader.locale),))
+        yield Fact("New time", (when,), is_time=True)
+        old = span(before.starts_at, before.ends_at, reader.timezone, reader.locale)
+        yield Fact("Old time", (old,), is_time=True)
     else:
-        yield Fact("When", (when,))
-    yield Fact("Duration", (duration(session.ends_at - session.starts_at),))
-    yield Fact("With", (other.name if other.name == other.email else f"{other.name} ({other.email})",))
+        yield Fact("When", (when,), is_time=True)
+    yield Fact("Duration", (duration(session.ends_at - session.starts_at),), is_time=True)
+    yield Fact("With", (other.contact,))
     if snapshot.reason and delivery.kind in {"rescheduled", "cancellation"}:
         yield Fact("Reason", tuple(paragraph(snapshot.reason).splitlines()))
     if not snapshot.is_canceled:

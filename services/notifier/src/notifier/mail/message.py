@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from email.errors import HeaderParseError
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -12,7 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 
 from notifier.domain.deliveries import Correspondence, Delivery
 from notifier.mail.invite import calendar_entry
-from notifier.mail.letter import Letter, Person, letter
+from notifier.mail.letter import Letter, letter
 
 POLICY = SMTP.clone(cte_type="7bit")
 """CRLF inside every part, also the calendar's, and no part that needs a server with 8BITMIME."""
@@ -42,6 +41,8 @@ class Mailroom:
     def render(self, correspondence: Correspondence, delivery: Delivery, now: datetime) -> bytes:
         """Return the whole mail. Raises Unmailable."""
         said = letter(correspondence.snapshot, delivery, correspondence.told(delivery.recipient))
+        if said.reader.address is None:
+            raise Unmailable("the mail address is not valid")
         message = self._headers(said, correspondence, delivery, now)
         message.set_content(self._laid_out("mail.txt", said))
         message.add_alternative(self._laid_out("mail.html", said), subtype="html")
@@ -52,8 +53,9 @@ class Mailroom:
     def _headers(self, said: Letter, correspondence: Correspondence, delivery: Delivery, now: datetime) -> EmailMessage:
         message = EmailMessage(policy=POLICY)
         message["From"] = self.sender
-        message["To"] = _address(said.reader)
-        message["Reply-To"] = _address(said.other)
+        message["To"] = said.reader.address
+        if said.other.address:
+            message["Reply-To"] = said.other.address
         message["Subject"] = said.subject
         message["Date"] = format_datetime(now)
         message["Message-ID"] = self.message_id(delivery.id)
@@ -74,16 +76,6 @@ class Mailroom:
 
     def _laid_out(self, template: str, said: Letter) -> str:
         return self._templates.get_template(template).render(letter=said)
-
-
-def _address(person: Person) -> Address:
-    try:
-        address = Address(person.name, addr_spec=person.email)
-    except (ValueError, IndexError, HeaderParseError) as error:
-        raise Unmailable("the mail address is not valid") from error
-    if not person.email.isascii() or not address.domain:
-        raise Unmailable("the mail address is not valid")
-    return address
 
 
 def _first_of(deliveries: Sequence[Delivery], delivery: Delivery) -> Delivery | None:

@@ -3,6 +3,9 @@
 import unicodedata
 
 LONGEST_LINE = 200
+LONGEST_SUBJECT = 69
+"""What fits beside `Subject: ` on one line, and about what a phone shows."""
+
 LONGEST_PARAGRAPH = 4_000
 
 # They turn the reading direction of what follows, so that a name could rewrite the words around it.
@@ -18,6 +21,11 @@ def paragraph(text: str) -> str:
     """Return a text without control characters other than line ends, cut to LONGEST_PARAGRAPH."""
     lines = (_printable(part).rstrip() for part in text.splitlines())
     return _cut("\n".join(lines).strip(), LONGEST_PARAGRAPH)
+
+
+def subject(opening: str, what: str, when: str) -> str:
+    """Return `opening: what, when` with `what` cut so that the whole is a LONGEST_SUBJECT at most."""
+    return f"{opening}: {_cut(what, LONGEST_SUBJECT - len(opening) - len(when) - 4)}, {when}"
 
 
 def _printable(text: str) -> str:

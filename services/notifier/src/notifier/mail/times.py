@@ -15,10 +15,10 @@ def span(starts_at: datetime, ends_at: datetime, zone: str, locale: str) -> str:
 
 
 def moment(instant: datetime, zone: str, locale: str) -> str:
-    """Return for instance `Tue 24 Nov 2026, 10:00`, for a subject."""
+    """Return for instance `Tue 24 Nov, 10:00`, for a subject."""
     local = instant.astimezone(ZoneInfo(zone))
     day = f"{local:%b} {local.day}" if _region(locale) in _MONTH_FIRST_REGIONS else f"{local.day} {local:%b}"
-    return f"{local:%a} {day} {local.year}, {_time(local, locale)}"
+    return f"{local:%a} {day}, {_time(local, locale)}"
 
 
 def duration(length: timedelta) -> str:

@@ -1,0 +1,1 @@
+"""The notifier on a real broker, a real database and a real mail server."""

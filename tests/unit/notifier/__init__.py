@@ -1,0 +1,1 @@
+"""The notifier's decisions and mails, without a server."""
