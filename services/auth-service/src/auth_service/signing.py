@@ -59,7 +59,7 @@ class OwnTokens:
         """Return who holds the token. Raises jwt.InvalidTokenError."""
         kid = str(jwt.get_unverified_header(token).get("kid"))
         if kid not in self._keys:
-            raise jwt.InvalidKeyError(f"no key '{kid[:40]}' is ours")
+            raise jwt.InvalidTokenError(f"no key '{kid[:40]}' is ours")
         return caller_of(token, self._keys[kid], self._audience)
 
 

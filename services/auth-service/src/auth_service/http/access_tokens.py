@@ -1,11 +1,13 @@
 """Zoom access tokens for meeting-service: the only path on which one leaves the vault."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Response
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+from structlog.stdlib import BoundLogger, get_logger
 
 from auth_service.domain.connections import Connection, ConnectionPaused, ReauthorizationRequired, ZoomNotConnected
 from auth_service.handlers.access_tokens import AccessTokens, RefreshPending
@@ -14,6 +16,9 @@ from auth_service.mongo.connections import Connections
 from convoke.contracts.wire import Instant
 from convoke.identity import Caller, Verifier
 from convoke.problems import Problem
+from convoke.vault import CannotDecrypt
+
+log: BoundLogger = get_logger(__name__)
 
 _PROBLEMS: Mapping[type[Exception], tuple[int, str, str, str]] = {
     ZoomNotConnected: (404, "zoom-not-connected", "Zoom is not connected", "Its owner must connect Zoom."),
@@ -28,6 +33,12 @@ _PROBLEMS: Mapping[type[Exception], tuple[int, str, str, str]] = {
         "zoom-paused",
         "Zoom is switched off for new bookings",
         "Its owner can switch it on again in the Zoom settings; meetings that exist go on.",
+    ),
+    CannotDecrypt: (
+        500,
+        "secret-unreadable",
+        "The stored token cannot be opened",
+        "An operator must look: the log names the key or the row.",
     ),
 }
 
@@ -71,18 +82,26 @@ def access_tokens_router(access_tokens: AccessTokens, connections: Connections, 
     ) -> AccessTokenAnswer:
         """Give an access token that is good for some minutes at least."""
         response.headers["Cache-Control"] = "no-store"
-        connection = await _resolved(access_tokens, body)
-        return _answer(connection, connections.access_token(connection))
+        with _as_problems():
+            connection = await _resolved(access_tokens, body)
+            return _answer(connection, connections.access_token(connection))
 
     return router
 
 
 async def _resolved(access_tokens: AccessTokens, body: AccessTokenRequest) -> Connection:
+    if body.connection_id is not None:
+        return await access_tokens.of(body.organization_id, body.connection_id, body.rejected)
+    return await access_tokens.to_make_meetings(body.organization_id, body.host_id, body.rejected)
+
+
+@contextmanager
+def _as_problems() -> Iterator[None]:
     try:
-        if body.connection_id is not None:
-            return await access_tokens.of(body.organization_id, body.connection_id, body.rejected)
-        return await access_tokens.to_make_meetings(body.organization_id, body.host_id, body.rejected)
+        yield
     except tuple(_PROBLEMS) as error:
+        if isinstance(error, CannotDecrypt):
+            log.error("vault.secret_unreadable", detail=str(error))  # noqa: TRY400 - the trace tells nothing more
         raise Problem(*_PROBLEMS[type(error)]) from None
     except RefreshPending as pending:
         raise Problem(

@@ -16,6 +16,7 @@ from auth_service.http.pages import Page, connected, written
 from auth_service.zoom import AccessRefused, AppRefused, GrantRefused, ZoomUnavailable
 from convoke.contracts.wire import Instant
 from convoke.identity import Caller, Verifier
+from convoke.vault import CannotDecrypt
 
 log: BoundLogger = get_logger(__name__)
 
@@ -47,6 +48,9 @@ FAILURES: Mapping[type[Exception], Page] = {
     ),
     AppRefused: Page(
         502, "Zoom refuses this installation", "Nothing was connected. Please tell the support of your product."
+    ),
+    CannotDecrypt: Page(
+        500, "Something is wrong on our side", "Nothing was connected. Please tell the support of your product."
     ),
     ZoomUnavailable: Page(503, "Zoom does not answer just now", f"Nothing was connected. In a minute: {_AGAIN}"),
 }

@@ -46,7 +46,7 @@ def connections_router(connections: Connections, verifier: Verifier) -> APIRoute
     router = APIRouter(prefix="/v1/zoom/connections", tags=["zoom"])
     allowed = Depends(tenant(verifier, "zoom.connect"))
 
-    @router.get("", response_model_exclude_none=True)
+    @router.get("", response_model_exclude_none=False)
     async def page(
         caller: Annotated[Caller, allowed],
         cursor: Annotated[str, Query(max_length=100)] = "",

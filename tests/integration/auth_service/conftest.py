@@ -1,0 +1,128 @@
+"""One sandbox per test run, forgotten before each test; a database and a replica of its own for each test."""
+
+import base64
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import httpx
+import pytest
+from pymongo import AsyncMongoClient
+
+from auth_service.mongo.clients import Clients
+from auth_service.settings import Settings
+from convoke import mongo
+from convoke.settings import load
+from tests.integration.auth_service.replicas import PUBLIC_URL, SERVICE, SERVICE_SECRET, Caller, MovableClock, replica
+from tests.integration.auth_service.zoom_app import Zoom
+from zoom_sandbox.app import build_app
+from zoom_sandbox.server import serving
+from zoom_sandbox.settings import Settings as SandboxSettings
+
+ZOOM_CLIENT_ID, ZOOM_CLIENT_SECRET = "the-app", "zoom-canary-secret"
+SCOPES = ("zoom.connect", "bookings.read", "bookings.write")
+
+
+@pytest.fixture(scope="session")
+async def sandbox() -> AsyncGenerator[str]:
+    settings = SandboxSettings.model_validate(
+        {
+            "zoom_client_id": ZOOM_CLIENT_ID,
+            "zoom_client_secret": ZOOM_CLIENT_SECRET,
+            "zoom_redirect_uris": (f"{PUBLIC_URL}/v1/zoom/callback",),
+            "zoom_webhook_secret_token": "unused",
+        }
+    )
+    async with serving(build_app(settings)) as address:
+        yield address
+
+
+@pytest.fixture
+async def zoom(sandbox: str) -> AsyncIterator[Zoom]:
+    async with httpx.AsyncClient(base_url=sandbox, trust_env=False) as http:
+        await http.post("/sandbox/reset")
+        yield Zoom(sandbox, http)
+
+
+def key_of(byte: bytes) -> str:
+    return base64.b64encode(byte * 32).decode()
+
+
+@pytest.fixture
+def environment(rabbitmq_url: str, mongodb_url: str, fresh_database: str, sandbox: str) -> dict[str, str]:
+    return {
+        "RABBITMQ_URL": rabbitmq_url,
+        "MONGODB_URL": mongodb_url,
+        "MONGODB_DATABASE": fresh_database,
+        "PUBLIC_URL": PUBLIC_URL,
+        "ENCRYPTION_KEYS": f"k1={key_of(b'e')}",
+        "JWT_SIGNING_KEYS": f"new={key_of(b'n')},old={key_of(b'o')}",
+        "ZOOM_CLIENT_ID": ZOOM_CLIENT_ID,
+        "ZOOM_CLIENT_SECRET": ZOOM_CLIENT_SECRET,
+        "ZOOM_OAUTH_URL": sandbox,
+        "ZOOM_API_URL": sandbox,
+        "SERVICE_CLIENTS": f"{SERVICE}={SERVICE_SECRET}=zoom.access-tokens",
+    }
+
+
+@pytest.fixture
+def settings(environment: dict[str, str]) -> Settings:
+    return load(Settings, environment)
+
+
+@pytest.fixture
+def clock() -> MovableClock:
+    return MovableClock()
+
+
+@pytest.fixture
+async def database(mongodb_url: str, fresh_database: str) -> AsyncIterator[Any]:
+    """Give the service's database, as whoever steals it sees it."""
+    async with AsyncMongoClient[dict[str, Any]](mongodb_url, tz_aware=True) as client:
+        yield client[fresh_database]
+
+
+@pytest.fixture
+async def clients(mongodb_url: str, fresh_database: str) -> AsyncIterator[Clients]:
+    client = mongo.connect(mongodb_url)
+    yield Clients(mongo.database(client, fresh_database))
+    client.close()
+
+
+@pytest.fixture
+async def auth(settings: Settings, clock: MovableClock, zoom: Zoom) -> AsyncIterator[httpx.AsyncClient]:  # noqa: ARG001
+    async with replica(settings, clock) as http:
+        yield http
+
+
+async def product_of(http: httpx.AsyncClient, clients: Clients) -> Caller:
+    organization_id = await clients.create_organization("A product")
+    client, secret = await clients.create(organization_id, "its client", SCOPES)
+    return Caller(http, client.id, secret, organization_id)
+
+
+@pytest.fixture
+def new_product(auth: httpx.AsyncClient, clients: Clients) -> Callable[[], Awaitable[Caller]]:
+    return lambda: product_of(auth, clients)
+
+
+@pytest.fixture
+async def product(new_product: Callable[[], Awaitable[Caller]]) -> Caller:
+    return await new_product()
+
+
+@pytest.fixture
+def meeting_service(auth: httpx.AsyncClient) -> Caller:
+    return Caller(auth, SERVICE, SERVICE_SECRET)
+
+
+@pytest.fixture
+def connect(zoom: Zoom) -> Callable[..., Awaitable[dict[str, Any]]]:
+    """Connect Zoom for an owner and return the connection."""
+
+    async def connect(product: Caller, host_id: str | None = None, user_id: str = "host-1") -> dict[str, Any]:
+        page = await product.come_back(await zoom.consent(await product.start(host_id), user_id))
+        assert page.status_code == 200, page.text
+        [connection] = [found for found in await product.connections() if found["host_id"] == host_id]
+        return connection
+
+    return connect

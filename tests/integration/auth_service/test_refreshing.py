@@ -1,0 +1,211 @@
+"""Zoom's one-time refresh tokens: answers lost, processes killed, the database away.
+
+None of them may cost more than one reconnect, and where Zoom leaves a way back not even that.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+from urllib.parse import urlsplit
+
+import aio_pika
+from structlog.testing import capture_logs
+
+from auth_service.mongo.clients import Clients
+from auth_service.settings import Settings
+from convoke.contracts.topology import MEETING_SERVICE_ZOOM
+from convoke.messaging.cloudevents import Event, parse
+from convoke.settings import load
+from local_stack.processes import free_port
+from tests.integration.auth_service.conftest import product_of
+from tests.integration.auth_service.network import network_to
+from tests.integration.auth_service.processes import serving
+from tests.integration.auth_service.replicas import Caller, MovableClock, replica, soon
+from tests.integration.auth_service.zoom_app import Zoom
+from tests.support.eventually import eventually
+
+Connect = Callable[..., Awaitable[dict[str, Any]]]
+
+
+async def events_about(connection_id: str, rabbitmq_url: str) -> list[Event[Any]]:
+    """Take everything off meeting-service's queue and return what concerns one connection."""
+    taken: list[Event[Any]] = []
+    connection = await aio_pika.connect(rabbitmq_url)
+    async with connection, connection.channel() as channel:
+        queue = await channel.get_queue(MEETING_SERVICE_ZOOM.queue)
+        while message := await queue.get(fail=False):
+            await message.ack()
+            taken.append(parse(message.body))
+    return [event for event in taken if event.subject == connection_id]
+
+
+async def settled(database: Any) -> dict[str, Any]:
+    """Return the only connection once it has nothing left to publish."""
+
+    async def published() -> Any:
+        return await database["connections"].find_one({"outbox": []})
+
+    row: dict[str, Any] = await eventually(published)
+    return row
+
+
+async def test_connecting_and_reconnecting_are_told_to_the_other_services(
+    product: Caller, connect: Connect, database: Any, rabbitmq_url: str
+):
+    connection = await connect(product, host_id="hst_1", user_id="host-1")
+    await connect(product, host_id="hst_1", user_id="host-2")
+    await settled(database)
+    first, second = await events_about(connection["id"], rabbitmq_url)
+    assert first.data.event_type == second.data.event_type == "zoom.connected.v1"
+    assert first.organization_id == product.organization_id
+    assert first.data.previous_zoom_user_id is None
+    assert second.data.previous_zoom_user_id == "host-1"
+    assert second.data.connection.zoom_user_id == "host-2"
+    assert second.data.connection.host_id == "hst_1"
+
+
+async def test_after_a_lost_answer_the_old_token_is_tried_once_more_and_then_the_owner_is_asked(
+    *, product: Caller, connect: Connect, zoom: Zoom, clock: MovableClock, database: Any, rabbitmq_url: str
+):
+    connection = await connect(product)
+    await zoom.forget_calls()
+    await zoom.fault("token", "answer_lost")
+    clock.advance(hours=1)
+
+    async def is_given_up() -> bool:
+        return bool((await database["connections"].find_one())["status"] == "reauthorization_required")
+
+    await soon(is_given_up)
+    assert [call["status"] for call in await zoom.token_calls()] == [200, 400]
+    row = await settled(database)
+    assert "due_at" not in row
+    clock.advance(days=8)
+    kinds = [event.data.event_type for event in await events_about(connection["id"], rabbitmq_url)]
+    assert kinds == ["zoom.connected.v1", "zoom.disconnected.v1"]
+    assert len(await zoom.token_calls()) == 2
+
+
+async def test_after_a_lost_answer_zooms_grace_saves_the_connection(
+    product: Caller, connect: Connect, meeting_service: Caller, zoom: Zoom, clock: MovableClock
+):
+    await connect(product, host_id="hst_1")
+    await zoom.turn(refresh_grace=True)
+    await zoom.fault("token", "answer_lost")
+    clock.advance(hours=1)
+
+    async def works() -> bool:
+        answer = await meeting_service.access_token(organization_id=product.organization_id, host_id="hst_1")
+        return answer.status_code == 200 and await zoom.accepts(answer.json()["access_token"])
+
+    await soon(works)
+    assert [connection["status"] for connection in await product.connections()] == ["active"]
+
+
+async def test_a_reconnect_revives_a_connection_that_was_given_up(
+    product: Caller, connect: Connect, meeting_service: Caller, zoom: Zoom, clock: MovableClock
+):
+    connection = await connect(product, host_id="hst_1")
+    await zoom.fault("token", "stale_refresh_token")
+    clock.advance(hours=1)
+    asked = {"organization_id": product.organization_id, "connection_id": connection["id"]}
+    assert (await meeting_service.access_token(**asked)).status_code == 409
+    assert (await connect(product, host_id="hst_1"))["id"] == connection["id"]
+    assert (await meeting_service.access_token(**asked)).status_code == 200
+
+
+async def test_a_refusal_that_comes_after_the_owner_has_reconnected_harms_nobody(
+    product: Caller, connect: Connect, zoom: Zoom, clock: MovableClock, database: Any
+):
+    await connect(product)
+    await zoom.forget_calls()
+    await zoom.fault("token", "slow", delay_seconds=1)
+    clock.advance(hours=1)
+    called: list[dict[str, Any]] = await eventually(zoom.token_calls)
+    assert called[0]["status"] is None
+    await connect(product)
+
+    async def refused() -> bool:
+        return [call["status"] for call in await zoom.token_calls()] == [400, 200]
+
+    await soon(refused)
+    row = await settled(database)
+    assert (row["status"], row["tokens"]["version"]) == ("active", 2)
+
+
+async def test_new_tokens_are_saved_when_the_database_comes_back_after_zooms_answer(
+    environment: dict[str, str], product: Caller, connect: Connect, zoom: Zoom, database: Any
+):
+    await connect(product)
+    await zoom.forget_calls()
+    server = urlsplit(environment["MONGODB_URL"])
+    async with network_to(server.hostname or "", server.port or 27017) as network:
+        by_network = f"mongodb://127.0.0.1:{network.port}/?directConnection=true"
+        far = load(Settings, {**environment, "MONGODB_URL": by_network})
+        far_clock = MovableClock()
+        async with replica(far, far_clock):
+            await zoom.fault("token", "slow", delay_seconds=0.5)
+            far_clock.advance(hours=1)
+            called: list[dict[str, Any]] = await eventually(zoom.token_calls)
+            assert called[0]["status"] is None
+            with capture_logs() as logged:
+                network.cut()
+                await eventually(lambda: "zoom.tokens_not_saved_yet" in {line["event"] for line in logged})
+            row = await database["connections"].find_one()
+            assert row["tokens"]["version"] == 1
+            assert row["refresh"]["started_at"]
+            network.mend()
+
+            async def saved() -> bool:
+                return bool((await database["connections"].find_one())["tokens"]["version"] == 2)
+
+            await soon(saved)
+    assert [call["status"] for call in await zoom.token_calls()] == [200]
+
+
+async def test_a_replica_that_is_stopped_during_a_refresh_saves_the_new_tokens(
+    *, settings: Settings, clock: MovableClock, product: Caller, connect: Connect, zoom: Zoom, database: Any
+):
+    await connect(product)
+    await zoom.forget_calls()
+    stopping_clock = MovableClock()
+    async with replica(settings, stopping_clock):
+        await zoom.fault("token", "slow", delay_seconds=1)
+        stopping_clock.advance(hours=1)
+        called: list[dict[str, Any]] = await eventually(zoom.token_calls)
+        assert called[0]["status"] is None
+    row = await database["connections"].find_one()
+    assert row["tokens"]["version"] == 2
+    assert row["lease"] is None
+    assert clock() < row["tokens"]["expires_at"]
+
+
+async def test_a_process_killed_between_zooms_answer_and_the_save_leaves_the_refresh_to_the_next_one(
+    *, environment: dict[str, str], clients: Clients, connect: Connect, zoom: Zoom, clock: MovableClock, database: Any
+):
+    settings = load(Settings, environment)
+    async with replica(settings, clock) as http:
+        await connect(await product_of(http, clients), host_id="hst_1")
+    await zoom.turn(refresh_grace=True)
+    await zoom.forget_calls()
+    rows, server = database["connections"], urlsplit(zoom.address)
+    async with network_to(server.hostname or "", server.port or 0) as network:
+        network.swallow()
+        far = {**environment, "ZOOM_OAUTH_URL": f"http://127.0.0.1:{network.port}", "HTTP_PORT": str(free_port())}
+        async with serving(far) as doomed:
+            await rows.update_one({}, {"$set": {"due_at": clock()}})
+            swallowed: int = await eventually(lambda: network.swallowed, within=20)
+            assert swallowed
+            doomed.kill()
+            await doomed.communicate()
+    row = await rows.find_one()
+    assert row["tokens"]["version"] == 1
+    assert row["refresh"]["started_at"]
+    assert row["lease"]["until"] > clock()
+    clock.advance(seconds=61)
+
+    async def taken_over() -> bool:
+        return bool((await rows.find_one())["tokens"]["version"] == 2)
+
+    async with replica(settings, clock):
+        await soon(taken_over)
+    assert [call["status"] for call in await zoom.token_calls()] == [200, 200]
+    assert (await rows.find_one())["status"] == "active"
