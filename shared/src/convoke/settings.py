@@ -25,6 +25,9 @@ def _key_ring(text: Any) -> Any:
     keys: dict[str, bytes] = {}
     for pair in filter(None, (part.strip() for part in text.split(","))):
         kid, _, encoded = pair.partition("=")
+        if not encoded.strip("="):
+            # A key without an id: what would be shown as the id is the key.
+            raise ValueError("is not a list of kid=base64 pairs")
         try:
             keys[kid] = base64.b64decode(encoded, validate=True)
         except binascii.Error:
