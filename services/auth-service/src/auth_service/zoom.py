@@ -8,6 +8,7 @@ Errors, by what the caller does next:
 """
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -27,6 +28,9 @@ ANSWER_WITHIN = 25.0
 """Seconds for a whole call. Long, since a rotation whose answer we did not await costs the connection."""
 
 LARGEST_ANSWER = 200_000
+_HOST = re.compile(r"[a-z0-9.-]+")
+"""Stricter than urlsplit, which takes `evil.example\\.zoom.us` for a host; others may not."""
+
 PLANS: dict[int, Plan] = {1: "basic", 2: "licensed", 4: "unassigned"}
 
 
@@ -64,7 +68,7 @@ class _Me(BaseModel):
     id: str = Field(min_length=1)
     account_id: str = ""
     email: str = ""
-    type: int = 0
+    type: int | None = None
 
     @field_validator("email", "account_id", mode="before")
     @classmethod
@@ -134,7 +138,7 @@ class Zoom:
         if answer.status_code != httpx.codes.OK:
             raise ZoomUnavailable(f"users/me answered {answer.status_code}")
         user = _parsed(_Me, answer)
-        return ZoomUser(user.id, user.account_id, user.email, PLANS.get(user.type, "unknown"))
+        return ZoomUser(user.id, user.account_id, user.email, PLANS.get(user.type or 0, "unknown"))
 
     async def _tokens(self, form: dict[str, str]) -> Tokens:
         async with _certain_answers():
@@ -175,7 +179,7 @@ def origin_of(url: str) -> str | None:
         host, port = parts.hostname, parts.port
     except ValueError:
         return None
-    if not host or parts.path not in ("", "/") or "@" in url or "?" in url or "#" in url:
+    if not host or not _HOST.fullmatch(host) or parts.path not in ("", "/") or any(mark in url for mark in "@?#"):
         return None
     return f"{parts.scheme}://{host}:{port}" if port else f"{parts.scheme}://{host}"
 
