@@ -16,25 +16,30 @@ class UnusableAnswer(Exception):
 
 
 class _Number(BaseModel):
-    country: str = ""
+    country: str | None = None
     number: str
-    type: str = ""
+    type: str | None = None
 
 
-def _list_or_nothing(value: Any) -> Any:
-    return value if isinstance(value, list) else []
+def _with_a_number(value: Any) -> Any:
+    numbers = value if isinstance(value, list) else []
+    return [one for one in numbers if isinstance(one, dict) and isinstance(one.get("number"), str)]
 
 
 class _Settings(BaseModel):
-    global_dial_in_numbers: Annotated[list[_Number], BeforeValidator(_list_or_nothing)] = Field(default_factory=list)
+    global_dial_in_numbers: Annotated[list[_Number], BeforeValidator(_with_a_number)] = Field(default_factory=list)
+
+
+def _fields(value: Any) -> Any:
+    return value if isinstance(value, dict) else {}
 
 
 class _Meeting(BaseModel):
     id: int
     join_url: str
     password: str | None = None
-    host_email: str = ""
-    settings: _Settings = _Settings()
+    host_email: str | None = None
+    settings: Annotated[_Settings, BeforeValidator(_fields)] = _Settings()
 
 
 class _ListedMeeting(BaseModel):
@@ -55,9 +60,12 @@ def meeting_details(body: Any, join_hosts: frozenset[str]) -> MeetingDetails:
     except ValidationError as error:
         raise UnusableAnswer(f"a meeting without usable {error.errors()[0]['loc']}") from None
     _check_join_url(meeting.join_url, join_hosts)
-    numbers = (DialIn(**number.model_dump()) for number in meeting.settings.global_dial_in_numbers)
+    numbers = [
+        DialIn(country=one.country or "", number=one.number, type=one.type or "")
+        for one in meeting.settings.global_dial_in_numbers
+    ]
     return MeetingDetails(
-        meeting.id, WayIn(meeting.join_url, meeting.password or None, tuple(numbers), meeting.host_email)
+        meeting.id, WayIn(meeting.join_url, meeting.password or None, tuple(numbers), meeting.host_email or "")
     )
 
 

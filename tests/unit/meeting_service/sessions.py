@@ -1,0 +1,45 @@
+"""Sessions and states to decide about, built from the frozen sample."""
+
+import json
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from convoke.contracts import BookingCreated, Session
+from meeting_service.domain.body import body_of
+from meeting_service.domain.marker import MarkerKey, Reference
+from meeting_service.domain.meeting import Intent, MeetingAtZoom, Seat, SessionMeeting, WayIn
+
+SAMPLE = Path(__file__).parents[2] / "contract" / "samples" / "booking.created.v1.json"
+CREATED = BookingCreated.model_validate(json.loads(SAMPLE.read_text())["data"])
+KEY = MarkerKey(b"k" * 32)
+NOW = CREATED.session.starts_at - timedelta(days=1)
+WAY_IN = WayIn("https://us05web.zoom.us/j/81234567890?pwd=x", "482913", (), "hanna@host.example")
+
+
+def session(**changes: Any) -> Session:
+    return CREATED.session.model_copy(update=changes)
+
+
+def wanted(**changes: Any) -> SessionMeeting:
+    """A session with one seat and nothing at Zoom."""
+    return SessionMeeting(session=session(**changes), seats={CREATED.booking.id: Seat(CREATED.booking)})
+
+
+def body(of: Session, generation: int = 1) -> dict[str, Any]:
+    return body_of(of, KEY.marker(Reference(of.id, generation)))
+
+
+def with_meeting(state: SessionMeeting, zoom_id: int = 81234567890, generation: int = 1) -> SessionMeeting:
+    """The state after Zoom accepted all that the session says."""
+    meeting = MeetingAtZoom(
+        zoom_id, "zcn_1", generation, state.session.wanted_generation, body(state.session, generation), WAY_IN
+    )
+    return replace(state, meeting=meeting, generation=generation, record_revision=state.record_revision + 1)
+
+
+def with_intent(state: SessionMeeting, started_at: datetime = NOW) -> SessionMeeting:
+    return replace(
+        state, intent=Intent("zcn_1", 1, 1, 1, body(state.session), started_at), generation=1, open_generation=1
+    )
