@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
-from email.policy import SMTP
+from email.parser import BytesHeaderParser
+from email.policy import SMTP, compat32
 from email.utils import format_datetime
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
@@ -18,7 +19,7 @@ POLICY = SMTP.clone(cte_type="7bit")
 
 
 class Unmailable(Exception):
-    """A recipient whose address cannot stand in a mail."""
+    """An address or a text that cannot stand in a mail."""
 
 
 class Mailroom:
@@ -48,7 +49,7 @@ class Mailroom:
         message.add_alternative(self._laid_out("mail.html", said), subtype="html")
         if delivery.calendar_method:
             self._add_calendar(message, said, correspondence, delivery)
-        return message.as_bytes(policy=POLICY)
+        return _with_our_headers_only(message)
 
     def _headers(self, said: Letter, correspondence: Correspondence, delivery: Delivery, now: datetime) -> EmailMessage:
         message = EmailMessage(policy=POLICY)
@@ -76,6 +77,14 @@ class Mailroom:
 
     def _laid_out(self, template: str, said: Letter) -> str:
         return self._templates.get_template(template).render(letter=said)
+
+
+def _with_our_headers_only(message: EmailMessage) -> bytes:
+    """Return the bytes of a message, read back to see that no text in it has become a header. Raises Unmailable."""
+    raw = message.as_bytes(policy=POLICY)
+    if BytesHeaderParser(policy=compat32).parsebytes(raw).keys() != message.keys():
+        raise Unmailable("a name or title would become a header of the mail")
+    return raw
 
 
 def _first_of(deliveries: Sequence[Delivery], delivery: Delivery) -> Delivery | None:

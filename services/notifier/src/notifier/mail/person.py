@@ -5,7 +5,7 @@ from email.errors import HeaderParseError
 from email.headerregistry import Address
 
 from convoke.contracts import Host, Invitee
-from notifier.mail.text import line
+from notifier.mail.text import ENCODED_WORD, line
 
 
 @dataclass(frozen=True)
@@ -36,4 +36,5 @@ def _address(name: str, email: str) -> Address | None:
         address = Address(name, addr_spec=email)
     except (ValueError, IndexError, HeaderParseError):
         return None
-    return address if email.isascii() and address.username and address.domain else None
+    fit = email.isascii() and ENCODED_WORD not in email and address.username and address.domain
+    return address if fit else None

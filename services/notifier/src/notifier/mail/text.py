@@ -2,6 +2,7 @@
 
 import unicodedata
 
+ENCODED_WORD = "=?"
 LONGEST_LINE = 200
 LONGEST_SUBJECT = 69
 """What fits beside `Subject: ` on one line, and about what a phone shows."""
@@ -13,8 +14,12 @@ _DIRECTION_OVERRIDES = dict.fromkeys([*range(0x202A, 0x202F), *range(0x2066, 0x2
 
 
 def line(text: str) -> str:
-    """Return a text as one line without control characters, cut to LONGEST_LINE."""
-    return _cut(" ".join(_printable(text).split()), LONGEST_LINE)
+    """Return a text as one line without control characters, cut to LONGEST_LINE.
+
+    It holds no encoded word (RFC 2047): the standard library decodes one that it finds in a header's text and
+    writes the line ends in it as they are, so that `=?utf-8?q?=0D=0ABcc:...?=` would become a header.
+    """
+    return _cut(" ".join(_printable(text).split()).replace(ENCODED_WORD, "= ?"), LONGEST_LINE)
 
 
 def paragraph(text: str) -> str:

@@ -42,8 +42,8 @@ def _time(local: datetime, locale: str) -> str:
 
 def _zone(start: datetime, end: datetime, zone: str) -> str:
     # The offset changes within a session where the clocks do.
-    offsets = dict.fromkeys(filter(None, map(_offset, (start, end))))
-    return ", ".join([zone.replace("_", " "), *offsets])
+    offsets = dict.fromkeys([zone.replace("_", " "), _offset(start), _offset(end)])
+    return ", ".join(offsets)
 
 
 def _offset(local: datetime) -> str:
