@@ -62,3 +62,7 @@ lint: $(VENV)/ready ## format, lint, types, import contracts
 format: $(VENV)/ready ## format the code
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
+
+.PHONY: burst
+burst: $(VENV)/ready ## 100 bookings at once: checked, and measured (latency, memory, idle CPU)
+	@$(BIN)/python -m local_stack burst

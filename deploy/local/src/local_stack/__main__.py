@@ -1,4 +1,4 @@
-"""`python -m local_stack up|down|status|run|demo`: the system on processes of this machine."""
+"""`python -m local_stack up|down|status|run|demo|burst`: the system on processes of this machine."""
 
 import argparse
 import re
@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from local_stack import state
+from local_stack.burst import BurstFailedError, burst
 from local_stack.demo import DemoFailedError, demo
 from local_stack.installation import CommandFailedError, InContainers, OnProcesses
 from local_stack.installed import MissingServerError
@@ -20,6 +21,14 @@ from local_stack.tenant import NotInTimeError
 
 _REPOSITORY = Path(__file__).parents[4]
 _STATE = "state.json"
+_FAILURES = (
+    ProcessError,
+    MissingServerError,
+    CommandFailedError,
+    DemoFailedError,
+    BurstFailedError,
+    NotInTimeError,
+)
 _CREDENTIALS = re.compile("//[^@/]*@")
 
 
@@ -28,7 +37,7 @@ def main() -> int:
     arguments = _parser().parse_args()
     try:
         return int(arguments.command(arguments.folder))
-    except (ProcessError, MissingServerError, CommandFailedError, DemoFailedError, NotInTimeError) as failure:
+    except _FAILURES as failure:
         print(failure, file=sys.stderr)
         return 1
 
@@ -44,6 +53,7 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser(
         "demo", help="try it: on what runs in containers, else on processes for the time of the demo"
     ).set_defaults(command=show)
+    commands.add_parser("burst", help="100 bookings at once, checked and measured").set_defaults(command=measure)
     return parser
 
 
@@ -106,6 +116,14 @@ def show(folder: Path) -> int:
         )
         demo(OnProcesses(system))
     say(f"\n==> done, and stopped, after {time.monotonic() - started:.1f} s")
+    return 0
+
+
+def measure(folder: Path) -> int:
+    """Run the burst on a system of its own and print what it measured."""
+    with System(folder / "burst", log_level="WARNING") as system:
+        for line in burst(system).lines():
+            say(f"    {line}")
     return 0
 
 

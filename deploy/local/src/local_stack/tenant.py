@@ -100,11 +100,12 @@ class Tenant:
             method,
             f"{self._urls[service]}{path}",
             json=body,
-            headers={"Authorization": f"Bearer {self._token(service)}", **headers},
+            headers={"Authorization": f"Bearer {self.token(service)}", **headers},
         )
         return dict(answer.raise_for_status().json())
 
-    def _token(self, audience: str) -> str:
+    def token(self, audience: str) -> str:
+        """Return an access token for one of the services."""
         good_until, token = self._tokens.get(audience, (0.0, ""))
         if time.monotonic() < good_until:
             return token
