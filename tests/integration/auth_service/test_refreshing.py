@@ -3,18 +3,30 @@
 None of them may cost more than one reconnect, and where Zoom leaves a way back not even that.
 """
 
-from collections.abc import Awaitable, Callable
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
 import aio_pika
 from structlog.testing import capture_logs
 
+from auth_service.handlers.refreshing import LEASE, Refreshing
+from auth_service.messaging import events_of
 from auth_service.mongo.clients import Clients
+from auth_service.mongo.connections import Connections, connection_of
 from auth_service.settings import Settings
+from auth_service.zoom import Zoom as ZoomClient
+from auth_service.zoom import http_client
+from convoke import mongo
 from convoke.contracts.topology import MEETING_SERVICE_ZOOM
+from convoke.due_work import DueWork
+from convoke.messaging import connections as rabbitmq
 from convoke.messaging.cloudevents import Event, parse
+from convoke.messaging.outbox import Outbox
 from convoke.settings import load
+from convoke.vault import Vault
 from local_stack.processes import free_port
 from tests.integration.auth_service.conftest import product_of
 from tests.integration.auth_service.network import network_to
@@ -176,6 +188,65 @@ async def test_a_replica_that_is_stopped_during_a_refresh_saves_the_new_tokens(
     assert row["tokens"]["version"] == 2
     assert row["lease"] is None
     assert clock() < row["tokens"]["expires_at"]
+
+
+@asynccontextmanager
+async def refreshing_at(settings: Settings) -> AsyncIterator[tuple[Connections, DueWork, Refreshing]]:
+    """Build what refreshes, without the worker around it."""
+    client = mongo.connect(settings.mongodb_url.get_secret_value())
+    store = Connections(mongo.database(client, settings.mongodb_database), Vault(settings.encryption_keys))
+    unconnected = rabbitmq.Connections(settings.rabbitmq_url.get_secret_value()).publisher
+    async with http_client() as http:
+        zoom = ZoomClient(
+            http,
+            oauth_url=settings.zoom_oauth_url,
+            api_url=settings.zoom_api_url,
+            client_id=settings.zoom_client_id,
+            client_secret=settings.zoom_client_secret.get_secret_value(),
+            redirect_uri=settings.redirect_uri,
+        )
+        refreshing = Refreshing(store, zoom, Outbox(store.collection, unconnected, events_of))
+        yield store, DueWork(store.collection, LEASE), refreshing
+    client.close()
+
+
+async def test_whoever_stops_waiting_for_a_refresh_does_not_stop_the_refresh(
+    *, settings: Settings, clock: MovableClock, clients: Clients, connect: Connect, zoom: Zoom, database: Any
+):
+    async with replica(settings, clock) as http:
+        await connect(await product_of(http, clients))
+    await zoom.forget_calls()
+    await zoom.fault("token", "slow", delay_seconds=0.5)
+    await database["connections"].update_one({}, {"$set": {"due_at": clock()}})
+    async with refreshing_at(settings) as (_, due, refreshing):
+        claim = await due.claim()
+        assert claim is not None
+        waiting = asyncio.create_task(refreshing.refresh(claim))
+        await eventually(zoom.token_calls)
+        waiting.cancel()
+        await refreshing.drain()
+    assert (await database["connections"].find_one())["tokens"]["version"] == 2
+
+
+async def test_new_tokens_that_arrive_after_another_replica_gave_up_revive_the_connection(
+    *, settings: Settings, clock: MovableClock, clients: Clients, connect: Connect, zoom: Zoom, database: Any
+):
+    async with replica(settings, clock) as http:
+        await connect(await product_of(http, clients))
+    await zoom.forget_calls()
+    await zoom.fault("token", "slow", delay_seconds=0.5)
+    await database["connections"].update_one({}, {"$set": {"due_at": clock(), "outbox": []}})
+    async with refreshing_at(settings) as (store, due, refreshing):
+        claim = await due.claim()
+        assert claim is not None
+        waiting = asyncio.create_task(refreshing.refresh(claim))
+        await eventually(zoom.token_calls)
+        assert await store.give_up(connection_of(claim.document))
+        await waiting
+    row = await database["connections"].find_one()
+    assert (row["status"], row["tokens"]["version"]) == ("active", 2)
+    kinds = [entry["type"] for entry in row["outbox"]]
+    assert kinds == ["zoom.disconnected.v1", "zoom.connected.v1"]
 
 
 async def test_a_process_killed_between_zooms_answer_and_the_save_leaves_the_refresh_to_the_next_one(
