@@ -32,10 +32,11 @@ class BurstFailedError(Exception):
 
 @dataclass(frozen=True)
 class Report:
-    """Seconds from request to 201 and to the guest's mail; bytes by service; share of one core while idle."""
+    """Seconds from request to 201 and to the guest's mail; CPU seconds a booking and bytes of memory by service."""
 
     seconds: list[float]
     seconds_to_answer: list[float]
+    cpu: dict[str, float]
     memory: dict[str, int]
     idle_cpu: float
 
@@ -43,7 +44,10 @@ class Report:
         return [
             f"request to 201:           {_median_and_99th(self.seconds_to_answer)}",
             f"request to mail accepted: {_median_and_99th(self.seconds)}",
-            *(f"memory of {name:16} {size / 2**20:.0f} MiB" for name, size in self.memory.items()),
+            *(
+                f"{name:16} {self.cpu[name] * 1000:4.1f} ms of CPU a booking, {self.memory[name] / 2**20:.0f} MiB"
+                for name in SERVICES
+            ),
             f"CPU of the four services while idle: {self.idle_cpu:.1%} of one core",
         ]
 
@@ -54,15 +58,18 @@ def burst(system: System, bookings: int = 100, idle_seconds: float = 10.0) -> Re
     with Tenant(installation, new_tenant(installation, "Burst")) as tenant:
         orders = _orders(tenant, system.urls["zoom"], bookings)
         say(f"==> {bookings} bookings at once, over {HOSTS} hosts")
+        cpu_before = _cpu_seconds(system)
         sent, answered, booked = asyncio.run(_book_all(tenant, system, orders))
         mailed = wait_for("all mails", lambda: _mailed_at(system, 2 * bookings), within=120)
         ready = wait_for("all links", lambda: _all_ready(tenant, booked), within=60)
+    cpu = {name: (spent - cpu_before[name]) / bookings for name, spent in _cpu_seconds(system).items()}
     _check_meetings(system.urls["zoom"], ready)
     say(f"   ok  {bookings} bookings are ready, with exactly {bookings} meetings, each with its start and length")
     memory = {name: _process(system, name).memory_info().rss for name in SERVICES}
     return Report(
         [mailed[guest] - sent[guest] for guest in sent],
         [answered[guest] - sent[guest] for guest in sent],
+        cpu,
         memory,
         _idle_cpu(system, idle_seconds),
     )
@@ -141,11 +148,14 @@ def _check_meetings(zoom_url: str, ready: list[Json]) -> None:
 
 
 def _idle_cpu(system: System, seconds: float) -> float:
-    processes = [_process(system, name) for name in SERVICES]
-    before = sum(sum(process.cpu_times()[:2]) for process in processes)
     say(f"==> measuring the idle system for {seconds:g} s")
+    before = sum(_cpu_seconds(system).values())
     time.sleep(seconds)
-    return (sum(sum(process.cpu_times()[:2]) for process in processes) - before) / seconds
+    return (sum(_cpu_seconds(system).values()) - before) / seconds
+
+
+def _cpu_seconds(system: System) -> dict[str, float]:
+    return {name: sum(_process(system, name).cpu_times()[:2]) for name in SERVICES}
 
 
 def _process(system: System, name: str) -> psutil.Process:
