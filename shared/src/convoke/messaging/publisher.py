@@ -4,6 +4,7 @@ import asyncio
 from typing import Any
 
 from aio_pika.exceptions import AMQPError
+from faststream.exceptions import IncorrectState
 from faststream.rabbit import RabbitBroker
 from pamqp.common import FieldValue
 
@@ -40,5 +41,5 @@ class Publisher:
                     content_type=CONTENT_TYPE,
                     headers=headers,
                 )
-        except (TimeoutError, AMQPError, ConnectionError, OSError, RuntimeError) as error:
+        except (TimeoutError, AMQPError, ConnectionError, OSError, RuntimeError, IncorrectState) as error:
             raise NotPublished(f"{event.data.event_type} {event.id}: {type(error).__name__}") from error
