@@ -42,7 +42,7 @@ async def test_a_booking_is_made_without_the_broker_and_told_by_the_next_replica
     tenant: Tenant, without_broker: Settings, new_tenant: NewTenant, stored: StoredSessions, wire: Wire
 ) -> None:
     async with replica(without_broker, ready=503) as http:
-        alone = await new_tenant(http)
+        alone = await eventually(lambda: new_tenant(http))
         booking = await booked_once_prepared(alone)
         moved = await alone.try_to_reschedule(booking["id"], hour(11))
         assert moved.status_code == 200
@@ -80,7 +80,7 @@ async def test_a_session_whose_events_pile_up_takes_no_more_changes_for_now(
     without_broker: Settings, new_tenant: NewTenant, stored: StoredSessions, database: Any
 ) -> None:
     async with replica(without_broker, ready=503) as http:
-        tenant = await new_tenant(http)
+        tenant = await eventually(lambda: new_tenant(http))
         booking = await booked_once_prepared(tenant)
         # Far ahead, so that no sweep takes them.
         pile = [entry(BookingRescheduled, datetime(2100, 1, 1, tzinfo=UTC)) for _ in range(OUTBOX_LIMIT - 2)]
@@ -93,7 +93,17 @@ async def test_a_session_whose_events_pile_up_takes_no_more_changes_for_now(
         await database.sessions.delete_one(mine)
 
     assert last.status_code == 200
-    assert (refused.status_code, refused.json()["type"]) == (503, "try-again-later")
+    assert (refused.status_code, refused.json()["type"]) == (503, "outbox-full")
     assert refused.headers["retry-after"]
     assert session["revision"] == 2
     assert len(session["outbox"]) == OUTBOX_LIMIT
+
+
+async def test_whoever_books_does_not_wait_for_a_broker_that_does_not_answer(
+    without_broker: Settings, new_tenant: NewTenant, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with replica(without_broker, ready=503) as http:
+        tenant = await eventually(lambda: new_tenant(http))
+        await booked_once_prepared(tenant)
+
+    assert "outbox.left_for_sweep" in capsys.readouterr().out

@@ -38,6 +38,9 @@ WORDINGS: dict[type[Refused], Wording] = {
         422, "idempotency-key-reused", "The Idempotency-Key was used before", "Use a new key for a new request."
     ),
     refusals.InvalidCursor: Wording(422, "invalid-cursor", "The cursor is not valid", "Or begin without a cursor."),
+    refusals.OutboxIsFull: Wording(
+        503, "outbox-full", "The message broker is away for long", "Send it again later, with the same Idempotency-Key."
+    ),
     refusals.TryAgainLater: Wording(
         503, "try-again-later", "Not just now", "Send it again shortly, with the same Idempotency-Key."
     ),

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from booking_service.domain.answers import Answer, Request
-from booking_service.domain.refusals import KeyReused
+from booking_service.domain.refusals import KeyReused, NotPreparedYet
 from convoke.mongo import Collection, Document
 from convoke.vault import Vault
 
@@ -17,6 +17,7 @@ class Answers:
     def __init__(self, collection: Collection, vault: Vault) -> None:
         self._collection = collection
         self._vault = vault
+        self._indexed = False
 
     async def create_indexes(self) -> None:
         await self._collection.create_index(
@@ -26,9 +27,15 @@ class Answers:
             partialFilterExpression={"idempotency.key": {"$exists": True}},
         )
         await self._collection.create_index("idempotency.at", name="idempotency_at", sparse=True)
+        self._indexed = True
 
     def entries(self, document_id: str, request: Request, answer: Answer, now: datetime) -> list[Document]:
-        """Return what to put into `idempotency` in the same write as the change: nothing without a key."""
+        """Return what to put into `idempotency` in the same write as the change: nothing without a key.
+
+        Raises NotPreparedYet: a service answers HTTP before its indexes, made last here, are there.
+        """
+        if not self._indexed:
+            raise NotPreparedYet("the service is just starting")
         if request.key is None:
             return []
         sealed = self._vault.encrypt(answer.body, request.organization_id, document_id, "answer")

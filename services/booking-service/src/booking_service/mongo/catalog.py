@@ -34,13 +34,13 @@ class Catalog(Generic[Item]):
         self.answers = Answers(collection, vault)
 
     async def create_indexes(self) -> None:
-        await self.answers.create_indexes()
         await self._collection.create_index([("organization_id", 1), ("created_at", 1), ("_id", 1)], name="list")
+        await self.answers.create_indexes()
 
     async def add(self, item: Item, request: Request, answer: Answer, now: datetime) -> Answer:
         """Store an item and return its answer, or the first one where the same request came before.
 
-        Raises KeyReused.
+        Raises KeyReused or NotPreparedYet.
         """
         document = {
             "_id": item.id,

@@ -11,7 +11,7 @@ from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError
 
 from booking_service.domain.answers import Answer, Request
-from booking_service.domain.refusals import BookingNotFound, HostIsBooked, KeyReused, NotPreparedYet, Refused
+from booking_service.domain.refusals import BookingNotFound, HostIsBooked, KeyReused, Refused
 from booking_service.domain.session import Meeting, Session
 from booking_service.domain.timeline import TimelineEntry
 from booking_service.mongo.answers import Answers
@@ -58,7 +58,6 @@ class Sessions:
         self.collection = collection
         self.documents = SessionDocuments(vault)
         self.answers = Answers(collection, vault)
-        self._indexed = False
 
     async def create_indexes(self) -> None:
         await self.collection.create_index(
@@ -75,12 +74,9 @@ class Sessions:
         await self.collection.create_index("seats.join_hash", name="join_hash")
         await self.collection.create_index("seats.manage_hash", name="manage_hash")
         await self.answers.create_indexes()
-        self._indexed = True
 
     async def add(self, session: Session, record: Record) -> Document:
         """Store a new session and return its document. Raises HostIsBooked, KeyReused or NotPreparedYet."""
-        if not self._indexed:
-            raise NotPreparedYet("the index that keeps a host's time exclusive is not there yet")
         document = {**self.documents.document(session), **self._pushed(session.id, record)}
         try:
             await self.collection.insert_one(document)
