@@ -1,12 +1,14 @@
 """The MIME message: built by the standard library, never by hand, so that no text can become a header."""
 
+import functools
 from collections.abc import Sequence
 from datetime import datetime
-from email.headerregistry import Address
+from email.headerregistry import Address, HeaderRegistry
 from email.message import EmailMessage
 from email.parser import BytesHeaderParser
 from email.policy import SMTP, compat32
 from email.utils import format_datetime
+from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
@@ -14,7 +16,26 @@ from notifier.domain.deliveries import Correspondence, Delivery
 from notifier.mail.invite import calendar_entry
 from notifier.mail.letter import Letter, letter
 
-POLICY = SMTP.clone(cte_type="7bit")
+PART_HEADERS = frozenset({"content-type", "content-transfer-encoding", "content-disposition", "mime-version"})
+
+
+class _Headers(HeaderRegistry):
+    """Parses the headers of parts once: they are the same in every mail, and cost a third of its rendering."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._of_parts = functools.lru_cache(maxsize=64)(super().__call__)
+        self._classes = functools.lru_cache(maxsize=64)(super().__getitem__)
+
+    def __call__(self, name: str, value: str) -> Any:
+        of_a_part = name.lower() in PART_HEADERS and "boundary" not in value
+        return self._of_parts(name, value) if of_a_part else super().__call__(name, value)
+
+    def __getitem__(self, name: str) -> Any:
+        return self._classes(name)
+
+
+POLICY = SMTP.clone(cte_type="7bit", header_factory=_Headers())
 """CRLF inside every part, also the calendar's, and no part that needs a server with 8BITMIME."""
 
 
