@@ -43,6 +43,7 @@ def build_app(settings: Settings, *, clock: Clock = utc_now) -> FastAPI:
         http,
         oauth_url=settings.zoom_oauth_url,
         api_url=settings.zoom_api_url,
+        consent_url=settings.zoom_consent_url,
         client_id=settings.zoom_client_id,
         client_secret=settings.zoom_client_secret.get_secret_value(),
         redirect_uri=settings.redirect_uri,

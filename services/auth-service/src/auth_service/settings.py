@@ -48,6 +48,9 @@ class Settings(ServiceSettings):
     zoom_client_secret: SecretStr = Field(min_length=1)
     zoom_oauth_url: Address = "https://zoom.us"
     zoom_api_url: Address = "https://api.zoom.us"
+    zoom_consent_url: Address | None = None
+    """Where browsers find what is `zoom_oauth_url` to this service, if its own name for it means nothing to them."""
+
     jwt_signing_keys: KeyRing
     service_clients: Annotated[tuple[ServiceClient, ...], BeforeValidator(_service_clients)] = ()
 

@@ -88,6 +88,7 @@ class Zoom:
         client_id: str,
         client_secret: str,
         redirect_uri: str,
+        consent_url: str | None = None,
         clock: Clock = utc_now,
     ) -> None:
         self._http = http
@@ -96,6 +97,7 @@ class Zoom:
         self._client_id = client_id
         self._credentials = httpx.BasicAuth(client_id, client_secret)
         self._redirect_uri = redirect_uri
+        self._consent_url = consent_url or oauth_url
         self._clock = clock
 
     def authorization_url(self, state: str, code_challenge: str) -> str:
@@ -108,7 +110,7 @@ class Zoom:
             "code_challenge": code_challenge,
             "code_challenge_method": "S256",
         }
-        return f"{self._oauth_url}/oauth/authorize?{urlencode(query)}"
+        return f"{self._consent_url}/oauth/authorize?{urlencode(query)}"
 
     async def exchange(self, code: str, code_verifier: str) -> Tokens:
         """Trade a code for tokens. Raises ZoomUnavailable, GrantRefused or AppRefused."""
