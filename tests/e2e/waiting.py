@@ -1,0 +1,29 @@
+"""Bounded waiting for what several processes do by themselves, without an event loop."""
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+Value = TypeVar("Value")
+
+
+class NotTrueInTime(AssertionError):
+    """Something that should have come true by itself did not; the text ends with what was seen last."""
+
+
+def until(what: str, look: Callable[[], Value], *, within: float = 30, every: float = 0.05) -> Value:
+    """Return the first true value of `look`; an AssertionError inside it counts as "not yet".
+
+    Raises NotTrueInTime after `within` seconds.
+    """
+    deadline = time.monotonic() + within
+    while True:
+        try:
+            value, seen = look(), None
+        except AssertionError as failure:
+            value, seen = None, failure
+        if value:
+            return value
+        if time.monotonic() > deadline:
+            raise NotTrueInTime(f"{what}: not within {within:g} s; last seen: {seen or value!r}")
+        time.sleep(every)

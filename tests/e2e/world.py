@@ -1,0 +1,88 @@
+"""The whole system as the end-to-end tests hold it: its processes, its neighbours, and one tenant that uses it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pymongo import MongoClient
+
+from local_stack.addresses import SERVICES
+from local_stack.installation import OnProcesses
+from local_stack.mailbox import Mailbox
+from local_stack.mongodb import MongoDB
+from local_stack.processes import ChildProcess, free_port
+from local_stack.rabbitmq import RabbitMQ
+from local_stack.system import System
+from local_stack.tenant import Tenant, new_tenant
+from tests.e2e.mail_gate import MailGate
+from tests.e2e.zoom import Zoom
+
+
+class SystemBehindGate(System):
+    """A system whose mails pass a gate on their way to the mail sink."""
+
+    def __init__(self, folder: Path) -> None:
+        self._sink_port = free_port()
+        super().__init__(folder)
+        self.gate = MailGate(self._surroundings.ports.smtp, self._sink_port)
+
+    def _mail_sink(self) -> ChildProcess:
+        http_port = str(self._surroundings.ports.mail_http)
+        options = ["--smtp-port", str(self._sink_port), "--http-port", http_port]
+        return self._python("mail-sink", ["local_stack.mail_sink", *options], {})
+
+
+@dataclass(frozen=True)
+class World:
+    """What every test gets; `tenant` is an organization with an API client and no connection to Zoom."""
+
+    system: SystemBehindGate
+    zoom: Zoom
+    mails: Mailbox
+    tenant: Tenant
+    databases: MongoClient[dict[str, Any]]
+
+    @property
+    def rabbitmq(self) -> RabbitMQ:
+        if self.system.rabbitmq is None:
+            raise RuntimeError("these tests run a broker of their own")
+        return self.system.rabbitmq
+
+    @property
+    def mongodb(self) -> MongoDB:
+        if self.system.mongodb is None:
+            raise RuntimeError("these tests run a database of their own")
+        return self.system.mongodb
+
+    @contextmanager
+    def another_tenant(self, name: str) -> Iterator[Tenant]:
+        installation = OnProcesses(self.system)
+        with Tenant(installation, new_tenant(installation, name)) as tenant:
+            yield tenant
+
+    def heal(self) -> None:
+        """End every fault, and start again whatever does not run."""
+        self.zoom.heal()
+        self.system.gate.open()
+        self.system.gate.release()
+        for server in (self.rabbitmq, self.mongodb):
+            if not all(process.running for process in server.processes):
+                server.start()
+                server.wait_until_ready()
+        for service in SERVICES:
+            self.system.start_again(service)
+
+
+@contextmanager
+def world(folder: Path) -> Iterator[World]:
+    """Run a system in `folder`, with servers of its own: the tests kill them."""
+    system = SystemBehindGate(folder)
+    system.gate.open()
+    with system, Zoom(system.urls["zoom"]) as zoom, Mailbox(system.urls["mails"]) as mails:
+        installation = OnProcesses(system)
+        databases: MongoClient[dict[str, Any]] = MongoClient(system.urls["mongodb"], tz_aware=True)
+        with Tenant(installation, new_tenant(installation, "Tested")) as tenant, databases:
+            yield World(system, zoom, mails, tenant, databases)
+    system.gate.shut()
