@@ -47,21 +47,25 @@ def key_of(byte: bytes) -> str:
     return base64.b64encode(byte * 32).decode()
 
 
-@pytest.fixture
-def environment(rabbitmq_url: str, mongodb_url: str, fresh_database: str, sandbox: str) -> dict[str, str]:
+def environment_of(rabbitmq_url: str, mongodb_url: str, database: str, zoom_address: str) -> dict[str, str]:
     return {
         "RABBITMQ_URL": rabbitmq_url,
         "MONGODB_URL": mongodb_url,
-        "MONGODB_DATABASE": fresh_database,
+        "MONGODB_DATABASE": database,
         "PUBLIC_URL": PUBLIC_URL,
         "ENCRYPTION_KEYS": f"k1={key_of(b'e')}",
         "JWT_SIGNING_KEYS": f"new={key_of(b'n')},old={key_of(b'o')}",
         "ZOOM_CLIENT_ID": ZOOM_CLIENT_ID,
         "ZOOM_CLIENT_SECRET": ZOOM_CLIENT_SECRET,
-        "ZOOM_OAUTH_URL": sandbox,
-        "ZOOM_API_URL": sandbox,
+        "ZOOM_OAUTH_URL": zoom_address,
+        "ZOOM_API_URL": zoom_address,
         "SERVICE_CLIENTS": f"{SERVICE}={SERVICE_SECRET}=zoom.access-tokens",
     }
+
+
+@pytest.fixture
+def environment(rabbitmq_url: str, mongodb_url: str, fresh_database: str, sandbox: str) -> dict[str, str]:
+    return environment_of(rabbitmq_url, mongodb_url, fresh_database, sandbox)
 
 
 @pytest.fixture

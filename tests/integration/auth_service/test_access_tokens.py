@@ -54,7 +54,7 @@ async def test_a_broken_own_connection_never_falls_back_to_the_organizations(
     own = await connect(product, host_id="hst_1", user_id="host-2")
     await zoom.http.post("/sandbox/deauthorize", json={"user_id": "host-2"})
     clock.advance(hours=2)
-    for asked in ({"host_id": "hst_1"}, {"connection_id": own["id"]}):
+    for asked in ({"host_id": "hst_1"}, {"connection_id": own["id"]}, {"host_id": "hst_1"}):
         answer = await meeting_service.access_token(organization_id=product.organization_id, **asked)
         assert slug(answer) == (409, "zoom-reauthorization-required")
 
@@ -83,10 +83,18 @@ async def test_without_any_connection_meeting_service_is_told_so(product: Caller
         {"organization_id": "o", "host_id": "h", "connection_id": "c"},
         {"organization_id": {"$gt": ""}, "host_id": "h"},
         {"organization_id": "o", "host_id": "h", "rejected": "not-a-fingerprint"},
+        {"organization_id": "o", "host_id": "h" * 101},
     ],
 )
 async def test_a_request_that_names_no_single_connection_is_refused(body: dict[str, Any], meeting_service: Caller):
     assert slug(await meeting_service.access_token(**body)) == (422, "invalid-request")
+
+
+async def test_half_a_character_in_a_request_is_refused_and_not_an_error_of_ours(meeting_service: Caller):
+    headers = {"authorization": f"Bearer {await meeting_service.token()}", "content-type": "application/json"}
+    body = rb'{"organization_id": "\ud800", "host_id": "h"}'
+    answer = await meeting_service.http.post("/internal/v1/zoom/access-tokens", content=body, headers=headers)
+    assert slug(answer) == (422, "invalid-request")
 
 
 async def test_a_token_that_zoom_refused_is_refreshed_once_however_often_it_is_reported(
@@ -142,18 +150,14 @@ async def test_a_connection_in_use_is_refreshed_ahead_of_expiry_and_an_idle_one_
 ):
     await connect(product, host_id="hst_1")
 
-    async def version() -> int:
-        return int((await database["connections"].find_one())["tokens"]["version"])
-
-    async def refreshed_to(wanted: int) -> bool:
-        return await version() == wanted
+    async def refreshed_to(version: int) -> bool:
+        return bool((await database["connections"].find_one())["tokens"]["version"] == version)
 
     clock.advance(minutes=50)
     await soon(lambda: refreshed_to(2))
-    clock.advance(days=5, hours=23)
-    await meeting_service.access_token(organization_id=product.organization_id, connection_id="zc_other")
-    assert await version() == 2
-    clock.advance(days=1, hours=1)
+    due_at = (await database["connections"].find_one())["due_at"]
+    assert timedelta(days=5, hours=23) < due_at - clock() < timedelta(days=7)
+    clock.advance(days=7)
     await soon(lambda: refreshed_to(3))
     asked = {"organization_id": product.organization_id, "host_id": "hst_1"}
     await zoom.forget_calls()

@@ -3,25 +3,47 @@
 import base64
 import json
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import httpx
 import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from pymongo import AsyncMongoClient
 
 from auth_service.mongo.clients import Clients
 from auth_service.settings import Settings
+from convoke import mongo
 from convoke.identity import TokenVerifier
 from convoke.settings import load
-from tests.integration.auth_service.conftest import SCOPES, key_of
+from tests.integration.auth_service.conftest import SCOPES, environment_of, key_of
 from tests.integration.auth_service.replicas import PUBLIC_URL, SERVICE, SERVICE_SECRET, Caller, MovableClock, replica
 
 SIGNING_KEY, RETIRED_KEY = (
     Ed25519PrivateKey.from_private_bytes(b"n" * 32),
     Ed25519PrivateKey.from_private_bytes(b"o" * 32),
 )
+
+
+@pytest.fixture(scope="module")
+async def auth(
+    rabbitmq_url: str, mongodb_url: str, worker_prefix: str, sandbox: str
+) -> AsyncIterator[httpx.AsyncClient]:
+    """One replica for all of these tests: none of them moves the clock or connects Zoom."""
+    name = f"{worker_prefix}-tokens"
+    settings = load(Settings, environment_of(rabbitmq_url, mongodb_url, name, sandbox))
+    async with replica(settings, MovableClock()) as http:
+        yield http
+    async with AsyncMongoClient[dict[str, Any]](mongodb_url) as client:
+        await client.drop_database(name)
+
+
+@pytest.fixture
+async def clients(mongodb_url: str, worker_prefix: str) -> AsyncIterator[Clients]:
+    client = mongo.connect(mongodb_url)
+    yield Clients(mongo.database(client, f"{worker_prefix}-tokens"))
+    client.close()
 
 
 def signed(product: Caller, key: Any = SIGNING_KEY, kid: str = "new", algorithm: str = "EdDSA", **changes: Any) -> str:
