@@ -2,6 +2,7 @@
 
 import json
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -70,6 +71,15 @@ async def test_no_question_breaks_the_service(
     for name, value in parameters.items():
         answer = await tenant.call("GET", path, params={name: value.encode(errors="replace")})
         assert is_an_answer_of_ours(answer), answer.text
+
+
+@pytest.mark.parametrize("path", ["/v1/hosts/", "/v1/event-types/", "/v1/bookings/", "/j/", "/manage/"])
+@FUZZED
+@given(name=st.text(st.characters(exclude_categories=["Cs"]), min_size=1))
+async def test_no_name_in_a_path_breaks_the_service(tenant: Tenant, path: str, name: str) -> None:
+    answer = await tenant.call("GET", path + quote(name, safe=""))
+
+    assert answer.status_code < 500
 
 
 @pytest.mark.parametrize("content", [b"", b"\xff\xfe", b"[" * 50_000, b"NaN", b'{"starts_at": 1e999}', b"1" * 5_000])

@@ -1,9 +1,11 @@
 """A booking, from the request to what the wire, the database and the next request say of it."""
 
+import asyncio
+
 import pytest
 
 from booking_service.settings import Settings
-from tests.integration.booking_service.conftest import NewTenant
+from tests.integration.booking_service.conftest import NewTenant, StoredSessions
 from tests.integration.booking_service.replicas import PUBLIC_URL, MovableClock, Wire, replica
 from tests.integration.booking_service.tenant import HOST, INVITEE, Tenant, hour
 
@@ -130,3 +132,21 @@ async def test_the_offset_of_a_start_does_not_matter(tenant: Tenant, text: str) 
 
     assert booking["starts_at"] == "2031-05-04T12:00:00Z"
     assert booking["ends_at"] == "2031-05-04T12:30:00Z"
+
+
+async def test_changes_at_the_same_moment_happen_one_after_the_other(tenant: Tenant, stored: StoredSessions) -> None:
+    booking = await tenant.book(hour(9))
+
+    moves = await asyncio.gather(*(tenant.try_to_reschedule(booking["id"], hour(10 + index)) for index in range(8)))
+
+    assert [answer.status_code for answer in moves] == [200] * 8
+    assert sorted(answer.json()["revision"] for answer in moves) == list(range(2, 10))
+    last = max((answer.json() for answer in moves), key=lambda answer: int(answer["revision"]))
+    assert await tenant.booking(booking["id"]) == last
+    assert len((await stored(tenant))[0]["claims"]) == 6
+
+
+async def test_the_api_describes_itself(tenant: Tenant) -> None:
+    described = (await tenant.http.get("/openapi.json")).json()["paths"]
+
+    assert {"/v1/bookings", "/v1/bookings/{booking_id}/reschedule", "/v1/event-types", "/v1/hosts"} <= described.keys()

@@ -23,9 +23,9 @@ def _rfc3339(value: Any) -> Any:
 
 
 Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=r"^[^\p{Cc}]+$")]
-"""Text of one line."""
+"""A name or a title, on one line."""
 
-Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500, pattern=r"^[^\p{Cc}]+$")]
+Remark = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500, pattern=r"^[^\p{Cc}]+$")]
 
 Email = Annotated[
     str,
@@ -57,7 +57,7 @@ class PersonIn(BaseModel):
 class LocationIn(BaseModel):
     model_config = REQUEST
     kind: Literal["zoom", "phone", "in_person", "link"]
-    detail: Reason | None = None
+    detail: Remark | None = None
 
     @model_validator(mode="after")
     def _has_what_its_kind_needs(self) -> Self:
@@ -103,9 +103,9 @@ class BookingIn(BaseModel):
 class RescheduleIn(BaseModel):
     model_config = REQUEST
     starts_at: Time
-    reason: Reason | None = None
+    reason: Remark | None = None
 
 
 class CancelIn(BaseModel):
     model_config = REQUEST
-    reason: Reason | None = None
+    reason: Remark | None = None

@@ -40,4 +40,5 @@ class Forgetting:
         now = self._clock()
         documents = sum([await answers.forget(now - KEPT_FOR) for answers in self._answers])
         await self._chores.update_one(claim.still_ours, {"$set": {"due_at": now + EVERY, "lease": None}})
-        log.info("answers.forgotten", documents=documents)
+        if documents:
+            log.info("answers.forgotten", documents=documents)
