@@ -6,6 +6,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 EDITABLE := shared services/auth-service services/booking-service services/meeting-service services/notifier deploy/zoom-sandbox deploy/local
+DOCKER_IS_THERE := docker info >/dev/null 2>&1 && docker compose version >/dev/null 2>&1
 
 .PHONY: help
 help: ## list the commands
@@ -26,7 +27,7 @@ $(VENV)/ready: requirements/development.txt $(addsuffix /pyproject.toml,$(EDITAB
 
 .PHONY: lock
 lock: $(VENV)/ready ## pin all dependencies with hashes
-	@for part in runtime development; do \
+	@for part in runtime development build; do \
 		echo "==> requirements/$$part.txt"; \
 		$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 			--custom-compile-command 'make lock' requirements/$$part.in -o requirements/$$part.txt; \
@@ -38,9 +39,9 @@ demo: $(VENV)/ready ## book, move and cancel a meeting on the whole system, and 
 
 .PHONY: up down
 up: $(VENV)/ready ## start the system and leave it running: in Docker where there is one, else on processes
-	@if docker info >/dev/null 2>&1; then docker compose up --build --detach --wait; else $(BIN)/python -m local_stack up; fi
+	@if $(DOCKER_IS_THERE); then docker compose up --build --detach --wait; else $(BIN)/python -m local_stack up; fi
 down: $(VENV)/ready ## stop what `make up` started
-	@if docker info >/dev/null 2>&1; then docker compose down; fi
+	@if $(DOCKER_IS_THERE); then docker compose down; fi
 	@$(BIN)/python -m local_stack down
 
 .PHONY: test
