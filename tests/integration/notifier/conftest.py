@@ -131,7 +131,7 @@ async def settled(collection: Collection, story: Story) -> dict[str, Any]:
     """Return the booking's document once every mail of the story's revision has come to rest."""
     at_rest = {"deliveries.0": {"$exists": True}, "due_at": {"$exists": False}, "lease": None}
     found: dict[str, Any] | None = await eventually(
-        lambda: collection.find_one({"_id": story.booking_id, "revision.0": story.revision} | at_rest)
+        lambda: collection.find_one({"_id": story.booking_id, "revision.0": story.revision} | at_rest), within=25
     )
     assert found
     return found

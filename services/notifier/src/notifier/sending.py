@@ -120,7 +120,7 @@ class Sender:
             booking=correspondence.booking_id,
             kind=done.kind,
             recipient=done.recipient,
-            state=done.state,
+            outcome=done.state,
             reason=done.reason,
         )
         return replace(done, changed_at=self._clock())
