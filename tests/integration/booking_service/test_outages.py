@@ -11,8 +11,9 @@ from pydantic import SecretStr
 from booking_service.settings import Settings
 from convoke.contracts import BookingRescheduled
 from convoke.messaging.outbox import OUTBOX_LIMIT, entry
+from tests.integration.booking_service.cable import cable_to
 from tests.integration.booking_service.conftest import NewTenant, StoredSessions
-from tests.integration.booking_service.replicas import Wire, replica
+from tests.integration.booking_service.replicas import Wire, replica, tapped
 from tests.integration.booking_service.tenant import Tenant, hour
 from tests.support.eventually import eventually
 
@@ -61,6 +62,24 @@ async def test_a_booking_is_made_without_the_broker_and_told_by_the_next_replica
 
     await eventually(is_empty)
     assert wire.deliveries(booking["id"]) == 2
+
+
+async def test_a_booking_made_while_the_broker_is_gone_is_told_once_it_is_back(
+    settings: Settings, new_tenant: NewTenant, fresh_database: str, fresh_vhost: str
+) -> None:
+    async with cable_to(fresh_vhost) as cable:
+        mine = {"rabbitmq_url": SecretStr(cable.url), "mongodb_database": fresh_database}
+        async with replica(settings.model_copy(update=mine)) as http, tapped(fresh_vhost) as wire:
+            tenant = await new_tenant(http)
+            await wire.told((await tenant.book(hour(8)))["id"])
+
+            await cable.cut()
+            booking = await tenant.book(hour(9))
+            assert wire.deliveries(booking["id"]) == 0
+            await cable.mend()
+
+            await wire.told(booking["id"])
+            assert wire.types(booking["id"]) == ["booking.created.v1"]
 
 
 async def test_an_event_is_delivered_once_and_its_outbox_is_empty_then(

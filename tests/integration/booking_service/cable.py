@@ -1,0 +1,54 @@
+"""The cable between booking-service and the broker, which can be cut and mended."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from urllib.parse import urlsplit
+
+
+class Cable:
+    """Forwards bytes between a port of its own and a server, while it is whole."""
+
+    def __init__(self, url: str) -> None:
+        self._target = urlsplit(url)
+        self._server: asyncio.Server | None = None
+        self._port = 0
+        self._ends: set[asyncio.StreamWriter] = set()
+
+    @property
+    def url(self) -> str:
+        login = self._target.netloc.rpartition("@")[0]
+        return self._target._replace(netloc=f"{login}@127.0.0.1:{self._port}").geturl()
+
+    async def mend(self) -> None:
+        self._server = await asyncio.start_server(self._connect, "127.0.0.1", self._port)
+        self._port = self._server.sockets[0].getsockname()[1]
+
+    async def cut(self) -> None:
+        if self._server is not None:
+            self._server.close()
+        for end in self._ends:
+            end.transport.abort()
+        self._ends.clear()
+
+    async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        far_reader, far_writer = await asyncio.open_connection(self._target.hostname, self._target.port)
+        self._ends |= {writer, far_writer}
+        await asyncio.gather(_pour(reader, far_writer), _pour(far_reader, writer))
+
+
+async def _pour(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+    with contextlib.suppress(ConnectionError):
+        while data := await source.read(65536):
+            sink.write(data)
+            await sink.drain()
+    sink.close()
+
+
+@asynccontextmanager
+async def cable_to(url: str) -> AsyncIterator[Cable]:
+    cable = Cable(url)
+    await cable.mend()
+    yield cable
+    await cable.cut()
