@@ -13,6 +13,7 @@ from local_stack.rabbitmq import speaks_amqp
 
 _PING_SECONDS = 2
 _START_SECONDS = 120
+_USER = "convoke-tests"
 
 
 def usable() -> bool:
@@ -32,13 +33,17 @@ def usable() -> bool:
 @contextmanager
 def rabbitmq() -> Iterator[dict[str, str]]:
     """Run RabbitMQ and yield its `url` and `management_url`."""
-    with DockerContainer("rabbitmq:4-management").with_exposed_ports(5672, 15672) as container:
+    # A user of our own: RabbitMQ lets its guest in from its own machine only, which to a container we are not.
+    server = DockerContainer("rabbitmq:4-management").with_envs(
+        RABBITMQ_DEFAULT_USER=_USER, RABBITMQ_DEFAULT_PASS=_USER
+    )
+    with server.with_exposed_ports(5672, 15672) as container:
         host, port = _address(container, 5672)
         _, management_port = _address(container, 15672)
         _wait(lambda: speaks_amqp(host, port), "rabbitmq")
         yield {
-            "url": f"amqp://guest:guest@{host}:{port}/",
-            "management_url": f"http://guest:guest@{host}:{management_port}",
+            "url": f"amqp://{_USER}:{_USER}@{host}:{port}/",
+            "management_url": f"http://{_USER}:{_USER}@{host}:{management_port}",
         }
 
 

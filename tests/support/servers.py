@@ -119,9 +119,15 @@ def _given_management_url(url: str) -> str:
 def _virtual_host(addresses: dict[str, str], name: str) -> Iterator[str]:
     broker = urlsplit(addresses["url"])
     everything = {"configure": ".*", "write": ".*", "read": ".*"}
-    with httpx.Client(base_url=f"{addresses['management_url']}/api", trust_env=False, timeout=30) as management:
+    with _management(addresses) as management:
         management.put(f"/vhosts/{name}").raise_for_status()
         user = quote(broker.username or "guest")
         management.put(f"/permissions/{name}/{user}", json=everything).raise_for_status()
-        yield broker._replace(path=f"/{name}").geturl()
+    yield broker._replace(path=f"/{name}").geturl()
+    # On a new connection: the server closes one that lay idle, and may do so just when it is used again.
+    with _management(addresses) as management:
         management.delete(f"/vhosts/{name}").raise_for_status()
+
+
+def _management(addresses: dict[str, str]) -> httpx.Client:
+    return httpx.Client(base_url=f"{addresses['management_url']}/api", trust_env=False, timeout=30)
