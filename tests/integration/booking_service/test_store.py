@@ -68,6 +68,7 @@ async def test_a_secret_that_was_copied_from_another_seat_is_not_read(sessions: 
     other = replace(session().seats[0], id="bkg_2")
     theirs = sessions.documents.document(replace(session(), seats=(other,)))["seats"][0]
 
+    assert await sessions.find("org_1", "bkg_1") is not None
     await sessions.collection.update_one({}, {"$set": {"seats.0.join_token": theirs["join_token"]}})
 
     with pytest.raises(CannotDecrypt):
