@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import re
 import sys
 from collections.abc import Mapping
 from os import environ  # noqa: TID251 - this is the one place that reads the environment
@@ -18,6 +19,10 @@ class InvalidSettings(Exception):
     """The environment lacks a setting or holds a wrong one; the text names it and never shows its value."""
 
 
+_KEY_ID = re.compile(r"[A-Za-z0-9_-]{1,32}")
+_KEY_IDS = "ids of 1 to 32 letters, digits, - and _"
+
+
 def _key_ring(text: Any) -> Any:
     """Read `kid=base64,kid=base64`; the first key writes, all of them read."""
     if not isinstance(text, str):
@@ -25,13 +30,15 @@ def _key_ring(text: Any) -> Any:
     keys: dict[str, bytes] = {}
     for pair in filter(None, (part.strip() for part in text.split(","))):
         kid, _, encoded = pair.partition("=")
-        if not encoded.strip("="):
-            # A key without an id: what would be shown as the id is the key.
-            raise ValueError("is not a list of kid=base64 pairs")
+        if not encoded.strip("=") or not _KEY_ID.fullmatch(kid):
+            # Perhaps a key without an id: what would be shown as the id is the key.
+            raise ValueError(f"is not a list of kid=base64 pairs, with {_KEY_IDS}")
+        if kid in keys:
+            raise ValueError(f"holds two keys with the id '{kid}'")
         try:
             keys[kid] = base64.b64decode(encoded, validate=True)
         except binascii.Error:
-            raise ValueError("is not a list of kid=base64 pairs") from None
+            raise ValueError(f"key '{kid}' is not base64") from None
         if len(keys[kid]) != 32:
             raise ValueError(f"key '{kid}' has {len(keys[kid])} bytes, 32 are needed")
     if not keys:
@@ -63,11 +70,21 @@ def load(settings: type[Settings], environment: Mapping[str, str] | None = None)
     Raises InvalidSettings with one line that names every missing or wrong setting.
     """
     source = environ if environment is None else environment
-    values = {name: _value(name.upper(), source) for name in settings.model_fields}
+    values: dict[str, str] = {}
+    unreadable: dict[str, str] = {}
+    for name in settings.model_fields:
+        try:
+            values[name] = _value(name.upper(), source)
+        except (OSError, UnicodeDecodeError) as error:
+            unreadable[name] = f"{name.upper()}_FILE cannot be read ({_reason(error)})"
     try:
-        return settings.model_validate({name: value for name, value in values.items() if value is not None})
+        valid = settings.model_validate({name: value for name, value in values.items() if value})
     except ValidationError as error:
-        raise InvalidSettings("; ".join(map(_complaint, error.errors()))) from None
+        wrong = {str(problem["loc"][0]): _complaint(problem) for problem in error.errors()}
+        raise InvalidSettings("; ".join((wrong | unreadable).values())) from None
+    if unreadable:
+        raise InvalidSettings("; ".join(unreadable.values()))
+    return valid
 
 
 def load_or_exit(settings: type[Settings]) -> Settings:
@@ -83,14 +100,15 @@ def _exit_with(complaint: str) -> int:
     return 2
 
 
-def _value(name: str, source: Mapping[str, str]) -> str | None:
+def _value(name: str, source: Mapping[str, str]) -> str:
+    """Return the value of a setting, empty where there is none. Raises OSError or UnicodeDecodeError."""
     path = source.get(f"{name}_FILE")
-    if path is None:
-        return source.get(name) or None
-    try:
-        return Path(path).read_text(encoding="utf-8").strip()
-    except OSError as error:
-        raise InvalidSettings(f"{name}_FILE: {path} cannot be read ({error.strerror})") from None
+    return source.get(name, "") if path is None else Path(path).read_text(encoding="utf-8").strip()
+
+
+def _reason(error: OSError | UnicodeDecodeError) -> str:
+    # Without the path: whoever confuses NAME and NAME_FILE has put the secret there.
+    return (error.strerror or "error") if isinstance(error, OSError) else "it is not UTF-8"
 
 
 def _complaint(error: Any) -> str:
