@@ -38,7 +38,7 @@ class Vault:
             raise CannotDecrypt(f"the key '{kid}' is not in ENCRYPTION_KEYS; add it back until rekeying is done")
         try:
             return cipher.decrypt(_bytes(nonce), _bytes(sealed), _associated(row)).decode()
-        except InvalidTag:
+        except (InvalidTag, ValueError):
             raise CannotDecrypt(f"the secret does not belong to {'/'.join(row)}, or was changed") from None
 
 
@@ -59,4 +59,4 @@ def _text(raw: bytes) -> str:
 
 
 def _bytes(text: str) -> bytes:
-    return base64.urlsafe_b64decode(text)
+    return base64.b64decode(text, altchars=b"-_", validate=True)
