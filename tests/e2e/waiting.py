@@ -25,5 +25,5 @@ def until(what: str, look: Callable[[], Value], *, within: float = 30, every: fl
         if value:
             return value
         if time.monotonic() > deadline:
-            raise NotTrueInTime(f"{what}: not within {within:g} s; last seen: {seen or value!r}")
+            raise NotTrueInTime(f"{what}: not within {within:g} s; last seen: {seen or repr(value)}")
         time.sleep(every)

@@ -36,6 +36,10 @@ class Zoom:
         found = self._get("/calls", {"operation": operation} if operation else {})
         return [call for call in found if user_id in (None, call["user_id"])]
 
+    def unanswered(self, operation: str, user_id: str) -> bool:
+        """Tell whether Zoom has such a call and has done nothing about it yet."""
+        return any(call["status"] is None for call in self.calls(operation, user_id))
+
     def meetings(self) -> list[Json]:
         """Return all meetings that ever were, with `deleted`."""
         return self._get("/meetings", {})

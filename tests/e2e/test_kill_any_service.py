@@ -1,0 +1,102 @@
+"""SIGKILL of any one service at any moment of a booking's story ends, once it runs again, in the right state.
+
+For each service fourteen stories are brought to a moment of their own and held there, so that one kill meets them
+all. All four services are killed first, one after another, and only then followed to the end: a lease that a dead
+notifier holds takes a minute to pass, and so passes while the others are looked at.
+"""
+
+import random
+import sys
+
+import pytest
+
+from local_stack import environment
+from local_stack.addresses import SERVICES
+from tests.e2e.checker import at_rest, orphans, settled
+from tests.e2e.moments import Moment, moments
+from tests.e2e.world import World
+
+# The first test starts the system and waits for all four kills; a dead notifier's lease alone lasts 60 s.
+pytestmark = pytest.mark.timeout(240)
+
+LONGEST_RECOVERY = 100.0
+"""Seconds: the notifier's lease of 60, the back-off of whoever waited for it, and a busy machine."""
+
+WITHIN = 60.0
+
+FOLLOWED = ["meeting-service", "auth-service", "booking-service", "notifier"]
+
+
+@pytest.fixture(scope="session")
+def chance() -> random.Random:
+    """Return the source of all chance; the seed is printed, and CONVOKE_TESTS_SEED repeats a run."""
+    seed = int(environment.given("CONVOKE_TESTS_SEED") or random.SystemRandom().randrange(10**9))
+    sys.stderr.write(f"\nCONVOKE_TESTS_SEED={seed}\n")
+    return random.Random(seed)  # noqa: S311 - chance, not secrecy
+
+
+@pytest.fixture(scope="session")
+def killed(shared_world: World, chance: random.Random) -> dict[str, list[Moment]]:
+    """Kill each service once, with a story at every moment, and start it again."""
+    shared_world.heal()
+    return {service: _kill(shared_world, service, chance) for service in reversed(FOLLOWED)}
+
+
+@pytest.mark.parametrize("service", FOLLOWED)
+def test_killed_at_any_moment_and_started_again_everything_ends_right(
+    service: str, world: World, killed: dict[str, list[Moment]]
+):
+    """Every story goes on to its end; half of them are cancelled there, the others keep their meeting."""
+    told = killed[service]
+    stories = [moment.story for moment in told]
+    settled(world, [story.expected for story in stories], within=LONGEST_RECOVERY)
+    moving = [story for story in stories if not story.is_canceled]
+    for story in moving:
+        story.reschedule()
+    settled(world, [story.expected for story in stories], within=WITHIN)
+    for story in moving[::2]:
+        story.cancel()
+    settled(world, [story.expected for story in stories], within=WITHIN)
+
+
+def test_every_service_was_killed(killed: dict[str, list[Moment]]):
+    """A drill that kills nothing would pass as well."""
+    assert set(killed) == set(SERVICES)
+    assert all(len(stories) == 14 for stories in killed.values())
+
+
+def test_afterwards_nothing_waits_and_no_meeting_is_nobodys(world: World, killed: dict[str, list[Moment]]):
+    """What is at rest stays as it is: no second meeting or mail comes late."""
+    at_rest(world)
+    assert orphans(world) == []
+    settled(world, [moment.story.expected for stories in killed.values() for moment in stories], within=WITHIN)
+
+
+def _kill(world: World, service: str, chance: random.Random) -> list[Moment]:
+    stories = moments(world, service, chance)
+    _come_to_rest_before(world, stories)
+    for moment in stories:
+        moment.reach(moment)
+    assert all(moment.is_there() for moment in stories)
+    process = world.system.process(service)
+    pid = process.pid
+    world.system.kill(service)
+    assert not process.running
+    for moment in stories:
+        for act in moment.while_down:
+            moment.begin(act)
+    world.system.start_again(service)
+    assert process.pid != pid
+    world.system.gate.release()
+    for moment in stories:
+        moment.join()
+    return stories
+
+
+def _come_to_rest_before(world: World, stories: list[Moment]) -> None:
+    for step in range(max(len(moment.before) for moment in stories)):
+        acting = [moment for moment in stories if step < len(moment.before)]
+        for moment in acting:
+            moment.act(moment.before[step])
+        # Without a connection to Zoom a booking waits for one.
+        settled(world, [moment.story.expected for moment in acting if moment.story.is_connected], within=WITHIN)
