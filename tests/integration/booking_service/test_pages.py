@@ -53,13 +53,16 @@ async def test_a_ready_booking_has_the_way_in(tenant: Tenant, wire: Wire, neighb
         assert words in text(answer)
 
 
-async def test_a_failed_booking_says_why(tenant: Tenant, wire: Wire, neighbours: Neighbours) -> None:
+async def test_a_failed_booking_says_why_in_words_for_a_guest(
+    tenant: Tenant, wire: Wire, neighbours: Neighbours
+) -> None:
     booking = await tenant.book(hour(9))
     await neighbours.failed(await wire.told(booking["id"]), 1)
 
-    answer = await shows(tenant, booking["join_address"], REASON.detail)
+    answer = await shows(tenant, booking["join_address"], f"The video link is not ready yet: {REASON.title}.")
 
     assert "Join Zoom meeting" not in text(answer)
+    assert REASON.detail not in text(answer), "the detail is for the host and the operator"
 
 
 async def test_a_moved_booking_says_that_zoom_is_being_told(tenant: Tenant, wire: Wire, neighbours: Neighbours) -> None:
