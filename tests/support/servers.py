@@ -5,7 +5,6 @@ host and database names, so tests do not see each other. Where no server can be 
 """
 
 import fcntl
-import functools
 import json
 import os
 import sys
@@ -80,8 +79,6 @@ def _kept(server: str, request: pytest.FixtureRequest) -> dict[str, str]:
     return _start_once(server, base / "servers" / server, os.getpid())
 
 
-# Cached also to hold on to the keeper's handle until this process ends: dropped earlier, it would warn.
-@functools.cache
 def _keeper(server: str, folder: Path, leader: int) -> ChildProcess:
     command = [sys.executable, "-m", "tests.support.server_keeper", server]
     return ChildProcess(
@@ -106,6 +103,7 @@ def _start_once(server: str, folder: Path, leader: int) -> dict[str, str]:
             keeper = _keeper(server, folder, leader)
             keeper.start()
             keeper.wait_until(addresses.exists, within=_START_SECONDS)
+            keeper.let_go()
     return dict(json.loads(addresses.read_text()))
 
 

@@ -127,6 +127,11 @@ class ChildProcess:
             os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
 
+    def let_go(self) -> None:
+        """Leave a detached process to itself: it is meant to outlive this one, which otherwise warns at its end."""
+        if self._process is not None:
+            self._process.returncode = 0
+
     def _spawn(self) -> subprocess.Popen[bytes]:
         self.log.parent.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as log:
