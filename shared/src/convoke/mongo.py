@@ -70,5 +70,5 @@ async def wait_for_replica_set(client: Client) -> None:
             await asyncio.sleep(1)
             continue
         if "setName" not in hello:
-            raise NotAReplicaSet("MONGODB_URL: a replica set is required, this is a standalone server")
+            raise NotAReplicaSet("MONGODB_URL leads to a standalone server; a replica set is required")
         return
