@@ -37,10 +37,7 @@ def insist(ask: Callable[[], Json], *, within: float = 45) -> Json:
                 raise
             return None
 
-    answer = until("an answer", once, within=within)
-    if answer is None:
-        raise AssertionError("unreachable: until returns true values only")
-    return answer
+    return until("an answer", once, within=within)
 
 
 class Story:

@@ -11,7 +11,7 @@ class NotTrueInTime(AssertionError):
     """Something that should have come true by itself did not; the text ends with what was seen last."""
 
 
-def until(what: str, look: Callable[[], Value], *, within: float = 30, every: float = 0.05) -> Value:
+def until(what: str, look: Callable[[], Value | None], *, within: float = 30, every: float = 0.05) -> Value:
     """Return the first true value of `look`; an AssertionError inside it counts as "not yet".
 
     Raises NotTrueInTime after `within` seconds.
