@@ -12,7 +12,7 @@ from auth_service.http.access_tokens import access_tokens_router
 from auth_service.http.connect import connect_router
 from auth_service.http.connections import connections_router
 from auth_service.http.oauth import oauth_router
-from auth_service.messaging import events_of
+from auth_service.messaging import PUBLISHED, events_of
 from auth_service.mongo.authorizations import Authorizations
 from auth_service.mongo.clients import Clients
 from auth_service.mongo.connections import Connections
@@ -20,6 +20,7 @@ from auth_service.settings import Settings
 from auth_service.signing import SigningKeys
 from auth_service.zoom import Zoom, http_client
 from convoke import mongo
+from convoke.asyncapi import asyncapi_router
 from convoke.clock import Clock, utc_now
 from convoke.due_work import DueWork, Worker
 from convoke.lifecycle import Lifecycle
@@ -73,6 +74,7 @@ def build_app(settings: Settings, *, clock: Clock = utc_now) -> FastAPI:
         on_close=[close],
     )
     app = http_app("Convoke auth-service", lifecycle)
+    app.include_router(asyncapi_router("auth-service", PUBLISHED))
     verifier = keys.verifier(AUDIENCE)
     app.include_router(oauth_router(Issuing(clients, keys), keys))
     app.include_router(connect_router(Connecting(authorizations, connections, zoom, outbox), verifier))

@@ -11,7 +11,9 @@ from convoke.contracts import ZoomConnected, ZoomDisconnected
 from convoke.messaging.cloudevents import Event
 from convoke.mongo import Document
 
-SOURCE = "auth-service"
+SOURCE = "/auth-service"
+
+PUBLISHED = (ZoomConnected, ZoomDisconnected)
 
 
 def events_of(document: Document, entry: Document) -> Sequence[Event[Any]]:

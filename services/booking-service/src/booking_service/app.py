@@ -13,12 +13,13 @@ from booking_service.http.catalog import event_types_router, hosts_router
 from booking_service.http.pages import pages_router
 from booking_service.http.refusals import answer_refusals
 from booking_service.http.tenants import Tenants
-from booking_service.messaging import expander, subscriptions
+from booking_service.messaging import PUBLISHED, expander, subscriptions
 from booking_service.mongo.catalog import Catalog, event_type_document, event_type_of, host_document, host_of
 from booking_service.mongo.chores import Forgetting
 from booking_service.mongo.sessions import Sessions
 from booking_service.settings import Settings
 from convoke import mongo
+from convoke.asyncapi import asyncapi_router
 from convoke.clock import Clock, utc_now
 from convoke.identity import TokenVerifier
 from convoke.lifecycle import Lifecycle
@@ -65,6 +66,7 @@ def build_app(settings: Settings, clock: Clock = utc_now) -> FastAPI:
     bookings = Bookings(sessions, hosts, event_types, outbox, clock)
 
     app = http_app("Convoke booking-service", lifecycle)
+    app.include_router(asyncapi_router("booking-service", PUBLISHED))
     answer_refusals(app)
     app.include_router(hosts_router(hosts, tenants, clock))
     app.include_router(event_types_router(event_types, tenants, clock))

@@ -25,9 +25,10 @@ from convoke.messaging.consumer import Subscription
 from convoke.messaging.outbox import Expand
 from convoke.mongo import Document
 
-SOURCE = "booking-service"
+SOURCE = "/booking-service"
 
-_PUBLISHED = {event.event_type: event for event in (BookingCreated, BookingRescheduled, BookingCanceled)}
+PUBLISHED = (BookingCreated, BookingRescheduled, BookingCanceled)
+_CLASSES = {event.event_type: event for event in PUBLISHED}
 
 
 def subscriptions(meetings: MeetingHandlers, notifications: NotificationHandlers) -> list[Subscription]:
@@ -62,7 +63,7 @@ def expander(documents: SessionDocuments, addresses: Addresses) -> Expand:
 
 def _event(session: Session, seat: Seat, entry: Document, addresses: Addresses) -> Event[Any]:
     told = {name: entry[name] for name in ("previous_starts_at", "reason") if entry.get(name) is not None}
-    data = _PUBLISHED[entry["type"]](booking=_booking(seat, addresses), session=_session(session), **told)
+    data = _CLASSES[entry["type"]](booking=_booking(seat, addresses), session=_session(session), **told)
     return Event(
         id=entry["id"] if len(session.seats) == 1 else f"{entry['id']}.{seat.id}",
         source=SOURCE,

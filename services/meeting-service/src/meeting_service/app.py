@@ -4,6 +4,7 @@ import httpx
 from fastapi import FastAPI
 
 from convoke import mongo
+from convoke.asyncapi import asyncapi_router
 from convoke.clock import utc_now
 from convoke.due_work import DueWork, Worker
 from convoke.identity import ServiceToken, TokenVerifier
@@ -17,7 +18,7 @@ from meeting_service.domain.marker import MarkerKey
 from meeting_service.events import expand
 from meeting_service.handlers import Handlers
 from meeting_service.http import router
-from meeting_service.messaging import subscriptions
+from meeting_service.messaging import PUBLISHED, subscriptions
 from meeting_service.mongo import Meetings
 from meeting_service.reconcile import LEASE, Reconciler
 from meeting_service.settings import Settings
@@ -50,6 +51,7 @@ def build_app(settings: Settings) -> FastAPI:
         on_close=[to_auth.aclose, to_zoom.aclose],
     )
     app = http_app("Convoke meeting-service", lifecycle)
+    app.include_router(asyncapi_router("meeting-service", PUBLISHED))
     app.include_router(router(meetings, TokenVerifier(to_auth, settings.auth_service_url, "meeting-service")))
     return app
 

@@ -1,4 +1,4 @@
-"""Which event of which queue is taken by which handler."""
+"""Which event of which queue is taken by which handler, and what is published."""
 
 from collections.abc import Sequence
 
@@ -7,6 +7,9 @@ from convoke.contracts import (
     BookingCreated,
     BookingRescheduled,
     BookingUpdated,
+    MeetingCanceled,
+    MeetingFailed,
+    MeetingReady,
     ZoomConnected,
     ZoomDisconnected,
     ZoomSettingsChanged,
@@ -14,6 +17,8 @@ from convoke.contracts import (
 from convoke.contracts.topology import MEETING_SERVICE_BOOKINGS, MEETING_SERVICE_ZOOM
 from convoke.messaging.consumer import Subscription
 from meeting_service.handlers import Handlers
+
+PUBLISHED = (MeetingReady, MeetingFailed, MeetingCanceled)
 
 
 def subscriptions(handlers: Handlers) -> Sequence[Subscription]:

@@ -4,6 +4,7 @@ import httpx
 from fastapi import FastAPI
 
 from convoke import mongo
+from convoke.asyncapi import asyncapi_router
 from convoke.clock import utc_now
 from convoke.due_work import DueWork, Worker
 from convoke.identity import TokenVerifier
@@ -15,7 +16,7 @@ from convoke.vault import Vault
 from notifier.handlers import Handlers
 from notifier.http import deliveries_router
 from notifier.mail.message import Mailroom
-from notifier.messaging import subscriptions
+from notifier.messaging import PUBLISHED, subscriptions
 from notifier.mongo import LEASE, Correspondences
 from notifier.notifications import notifications
 from notifier.sending import Sender
@@ -45,5 +46,6 @@ def build_app(settings: Settings) -> FastAPI:
         on_close=[http.aclose],
     )
     app = http_app("Convoke notifier", lifecycle)
+    app.include_router(asyncapi_router("notifier", PUBLISHED))
     app.include_router(deliveries_router(store, TokenVerifier(http, settings.auth_service_url, "notifier")))
     return app

@@ -1,9 +1,19 @@
-"""Which event goes to which handler."""
+"""Which event goes to which handler, and what is published."""
 
-from convoke.contracts import BookingCanceled, BookingCreated, BookingRescheduled, BookingUpdated, MeetingReady
+from convoke.contracts import (
+    BookingCanceled,
+    BookingCreated,
+    BookingRescheduled,
+    BookingUpdated,
+    MeetingReady,
+    NotificationFailed,
+    NotificationSent,
+)
 from convoke.contracts.topology import NOTIFIER_BOOKINGS, NOTIFIER_MEETINGS
 from convoke.messaging.consumer import Subscription
 from notifier.handlers import Handlers
+
+PUBLISHED = (NotificationSent, NotificationFailed)
 
 
 def subscriptions(handlers: Handlers) -> list[Subscription]:

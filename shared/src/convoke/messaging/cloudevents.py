@@ -97,6 +97,13 @@ def parse(body: bytes) -> Event[Any]:
     )
 
 
+def envelope_schema(event_type: str, data: dict[str, Any]) -> dict[str, Any]:
+    """Return the JSON schema of an event whose data has the schema `data`."""
+    schema = _Envelope.model_json_schema(mode="serialization")
+    schema["properties"] |= {"type": {"type": "string", "const": event_type}, "data": data}
+    return schema
+
+
 def _parse_envelope(body: bytes) -> _Envelope:
     try:
         return _Envelope.model_validate_json(body)
