@@ -37,14 +37,14 @@ def rabbitmq_addresses(request: pytest.FixtureRequest) -> dict[str, str]:
 @pytest.fixture(scope="session")
 def rabbitmq_url(rabbitmq_addresses: dict[str, str], worker_prefix: str) -> Iterator[str]:
     """Return the address of a virtual host of this test worker's own."""
-    with _virtual_host(rabbitmq_addresses, worker_prefix) as url:
+    with virtual_host(rabbitmq_addresses, worker_prefix) as url:
         yield url
 
 
 @pytest.fixture
 def fresh_vhost(rabbitmq_addresses: dict[str, str], worker_prefix: str) -> Iterator[str]:
     """Return the address of a virtual host of this test's own, with nothing in it."""
-    with _virtual_host(rabbitmq_addresses, f"{worker_prefix}-{uuid.uuid4().hex[:8]}") as url:
+    with virtual_host(rabbitmq_addresses, f"{worker_prefix}-{uuid.uuid4().hex[:8]}") as url:
         yield url
 
 
@@ -114,7 +114,8 @@ def _given_management_url(url: str) -> str:
 
 
 @contextmanager
-def _virtual_host(addresses: dict[str, str], name: str) -> Iterator[str]:
+def virtual_host(addresses: dict[str, str], name: str) -> Iterator[str]:
+    """Make a virtual host and give its address; deleted afterwards, with all that is in it."""
     broker = urlsplit(addresses["url"])
     everything = {"configure": ".*", "write": ".*", "read": ".*"}
     with _management(addresses) as management:

@@ -17,6 +17,7 @@ from tests.integration.booking_service.issuer import Issuer, issuing
 from tests.integration.booking_service.neighbours import Neighbours
 from tests.integration.booking_service.replicas import PUBLIC_URL, MovableClock, Wire, replica, tapped
 from tests.integration.booking_service.tenant import EVERYTHING, Tenant
+from tests.support.servers import virtual_host
 
 NewTenant = Callable[..., Awaitable[Tenant]]
 StoredSessions = Callable[[Tenant], Awaitable[list[dict[str, Any]]]]
@@ -26,6 +27,13 @@ StoredSessions = Callable[[Tenant], Awaitable[list[dict[str, Any]]]]
 def issuer() -> Iterator[Issuer]:
     with issuing() as issuer:
         yield issuer
+
+
+@pytest.fixture(scope="session")
+def rabbitmq_url(rabbitmq_addresses: dict[str, str], worker_prefix: str) -> Iterator[str]:
+    """A virtual host apart: the service runs as long as the worker, and would take what other tests publish."""
+    with virtual_host(rabbitmq_addresses, f"{worker_prefix}-booking-service") as url:
+        yield url
 
 
 @pytest.fixture(scope="session")

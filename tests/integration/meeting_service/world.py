@@ -136,12 +136,13 @@ class World:
         return len(await self.app.control("GET", "/calls", params={"operation": operation}))
 
     async def told(self) -> list[Event[Any]]:
-        """Return the events published since the last call."""
-        events = []
+        """Return the events published since the last call, each once however often it was published."""
+        events: dict[str, Event[Any]] = {}
         while message := await self.told_queue.get(fail=False):
             await message.ack()
-            events.append(parse(message.body))
-        return events
+            event = parse(message.body)
+            events[event.id] = event
+        return list(events.values())
 
     async def told_types(self) -> list[str]:
         return [event.data.event_type for event in await self.told()]
