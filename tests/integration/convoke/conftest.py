@@ -40,6 +40,10 @@ class Wire:
         await message.ack()
         return message
 
+    async def peek(self, queue: str) -> aio_pika.abc.AbstractIncomingMessage | None:
+        """Return the next message of a queue, not yet settled, or None."""
+        return await (await self._channel.get_queue(queue)).get(fail=False)
+
     async def depth(self, queue: str) -> int:
         declared = await self._channel.declare_queue(queue, passive=True)
         return declared.declaration_result.message_count or 0

@@ -28,6 +28,9 @@ LONGEST_PAUSE = 15.0
 HOLD_FOR = 300.0
 """Seconds that a delivery waits for the database; well under RabbitMQ's 30 minutes for an acknowledgement."""
 
+LONGEST_REASON = 500
+"""Characters: a header that passes RabbitMQ's frame would cost the whole publishing connection."""
+
 
 @dataclass(frozen=True)
 class Subscription:
@@ -42,11 +45,14 @@ class Subscription:
 
 
 def subscribe(consumer: RabbitBroker, publisher: RabbitBroker, subscription: Subscription) -> None:
-    """Register a subscription on a broker that is not started yet; `publisher` carries its dead letters."""
+    """Register a subscription on a broker that is not started yet; `publisher` carries its dead letters.
+
+    Whatever gets past the settlement is rejected, so the broker dead-letters it: it must never be acknowledged.
+    """
     settlement = _Settlement(publisher, subscription)
-    consumer.subscriber(queue_of(subscription.stream), ack_policy=AckPolicy.ACK, codec=_Untouched(), no_reply=True)(
-        settlement.settle
-    )
+    consumer.subscriber(
+        queue_of(subscription.stream), ack_policy=AckPolicy.REJECT_ON_ERROR, codec=_Untouched(), no_reply=True
+    )(settlement.settle)
 
 
 async def cancel_consumers(consumer: RabbitBroker) -> None:
@@ -119,7 +125,7 @@ class _Settlement:
                     headers={
                         **_headers_of(message),
                         "x-reason-code": code,
-                        "x-reason": text,
+                        "x-reason": text[:LONGEST_REASON],
                         "x-dead-lettered-at": datetime.now(UTC).isoformat(),
                     },
                 )
