@@ -15,7 +15,7 @@ from convoke.clock import Clock, utc_now
 from convoke.contracts.wire import EventData
 from convoke.ids import new_id
 from convoke.messaging.cloudevents import Event
-from convoke.messaging.publisher import NotPublished, Publisher
+from convoke.messaging.publisher import NotPublished, Publisher, Refused
 from convoke.mongo import DATABASE_AWAY, REDELIVERABLE, Collection, Document
 from convoke.tracing import current_traceparent
 
@@ -81,17 +81,22 @@ class Outbox:
                     await self._publisher.publish(event)
                 confirmed.append(pending["id"])
         finally:
-            if confirmed:
-                await self._pull(document["_id"], confirmed)
-            self._being_published -= ids
+            try:
+                if confirmed:
+                    await self._pull(document["_id"], confirmed)
+            finally:
+                self._being_published -= ids
 
     async def sweep(self) -> int:
-        """Publish what was left behind; returns how many documents had something. Raises NotPublished."""
+        """Publish what was left behind; returns how many documents it did that for. Raises NotPublished.
+
+        A document that cannot be published holds up no other: only a broker or a database that is away ends a sweep.
+        """
         too_old = self._clock() - LEFT_BEHIND_AFTER
-        left_behind = await self._collection.find({"outbox.time": {"$lt": too_old}}).limit(200).to_list(200)
-        for document in left_behind:
-            await self.publish(document)
-        return len(left_behind)
+        swept = 0
+        async for document in self._collection.find({"outbox.time": {"$lt": too_old}}):
+            swept += await self._swept(document)
+        return swept
 
     async def run(self) -> None:
         """Sweep for ever."""
@@ -99,25 +104,43 @@ class Outbox:
             try:
                 swept = await self.sweep()
                 self._broker_is_away = False
+                if swept:
+                    log.info("outbox.swept", documents=swept)
             except (NotPublished, *DATABASE_AWAY) as error:
-                swept = 0
                 log.warning("outbox.sweep_failed", error=str(error) or type(error).__name__)
-            if swept:
-                log.info("outbox.swept", documents=swept)
+            except Exception:
+                log.exception("outbox.sweep_failed")
             await asyncio.sleep(SWEEP_EVERY)
 
     async def drain(self) -> None:
         """Wait for the publishing that is under way; each is bounded by the publish time-out."""
         await asyncio.gather(*self._under_way, return_exceptions=True)
 
+    async def _swept(self, document: Document) -> bool:
+        try:
+            await self.publish(document)
+        except Refused as error:
+            log.warning("outbox.refused", document=document["_id"], error=str(error))
+        except (NotPublished, *DATABASE_AWAY):
+            raise
+        except Exception:
+            log.exception("outbox.unpublishable", document=document["_id"])
+        else:
+            return True
+        return False
+
     async def _publish_or_leave(self, document: Document) -> None:
         try:
             await self.publish(document)
+        except Refused as error:
+            log.warning("outbox.refused", document=document["_id"], error=str(error))
         except NotPublished as error:
             self._broker_is_away = True
             log.warning("outbox.left_for_sweep", document=document["_id"], error=str(error))
         except DATABASE_AWAY as error:
             log.warning("outbox.left_for_sweep", document=document["_id"], error=type(error).__name__)
+        except Exception:
+            log.exception("outbox.unpublishable", document=document["_id"])
 
     async def _pull(self, document_id: Any, confirmed: list[str]) -> None:
         await self._collection.with_options(write_concern=REDELIVERABLE).update_one(

@@ -3,8 +3,7 @@
 import asyncio
 from typing import Any
 
-from aio_pika.exceptions import AMQPError
-from faststream.exceptions import IncorrectState
+from aio_pika.exceptions import DeliveryError
 from faststream.rabbit import RabbitBroker
 from pamqp.common import FieldValue
 
@@ -19,6 +18,10 @@ class NotPublished(Exception):
     """The broker did not confirm the event: unroutable, refused, timed out or not connected."""
 
 
+class Refused(NotPublished):
+    """The broker did not take this event, for it has no queue or a full one; other events may pass."""
+
+
 class Publisher:
     """Publishes events on the exchange `convoke`, persistent and mandatory."""
 
@@ -27,12 +30,13 @@ class Publisher:
 
     async def publish(self, event: Event[Any]) -> None:
         """Return once the broker has the event on a majority of its disks. Raises NotPublished."""
+        body = event.body()
         headers: dict[str, FieldValue] = {"traceparent": event.traceparent} if event.traceparent else {}
         try:
             # FastStream 0.7 ignores publish(timeout=...) on RabbitMQ, and an alarm blocks for ever.
             async with asyncio.timeout(PUBLISH_TIMEOUT):
                 await self._broker.publish(
-                    event.body(),
+                    body,
                     exchange=EVENTS_EXCHANGE,
                     routing_key=event.data.event_type,
                     mandatory=True,
@@ -41,5 +45,7 @@ class Publisher:
                     content_type=CONTENT_TYPE,
                     headers=headers,
                 )
-        except (TimeoutError, AMQPError, ConnectionError, OSError, RuntimeError, IncorrectState) as error:
+        except DeliveryError as error:
+            raise Refused(f"{event.data.event_type} {event.id}: {type(error).__name__}") from error
+        except Exception as error:  # whatever ended the connection, aiormq may raise it here
             raise NotPublished(f"{event.data.event_type} {event.id}: {type(error).__name__}") from error
