@@ -70,6 +70,7 @@ class Worker:
         self._free = asyncio.Semaphore(concurrency)
         self._nudged = asyncio.Event()
         self._under_way: set[asyncio.Task[None]] = set()
+        self._claiming = asyncio.Lock()
         self._stopping = False
 
     def nudge(self) -> None:
@@ -80,12 +81,9 @@ class Worker:
         """Claim and work until `stop`."""
         while not self._stopping:
             await self._free.acquire()
-            claim = await self._claim_or_none()
-            if claim is None:
+            if not await self._start_one():
                 self._free.release()
                 await self._wait_for_nudge()
-            else:
-                self._start(claim)
 
     async def stop(self, within: float) -> None:
         """Claim no more and finish what is under way, `within` seconds at most.
@@ -94,11 +92,17 @@ class Worker:
         """
         self._stopping = True
         self.nudge()
-        if self._under_way:
-            _, cut_off = await asyncio.wait(self._under_way, timeout=within)
-            for task in cut_off:
-                task.cancel()
-            await asyncio.gather(*cut_off, return_exceptions=True)
+        with contextlib.suppress(TimeoutError):
+            # What is being claimed just now is under way too.
+            async with asyncio.timeout(within), self._claiming:
+                await asyncio.gather(*self._under_way, return_exceptions=True)
+
+    async def _start_one(self) -> bool:
+        async with self._claiming:
+            if self._stopping or (claim := await self._claim_or_none()) is None:
+                return False
+            self._start(claim)
+            return True
 
     async def _claim_or_none(self) -> Claim | None:
         self._nudged.clear()
@@ -106,7 +110,9 @@ class Worker:
             return await self._due.claim()
         except DATABASE_AWAY as error:
             log.warning("database.unreachable", error=type(error).__name__)
-            return None
+        except Exception:
+            log.exception("due_work.cannot_claim")
+        return None
 
     async def _wait_for_nudge(self) -> None:
         with contextlib.suppress(TimeoutError):
