@@ -12,8 +12,11 @@ from typing import Any, Protocol
 import httpx
 import jwt
 from fastapi import Request
+from structlog.stdlib import BoundLogger, get_logger
 
 from convoke.problems import Problem
+
+log: BoundLogger = get_logger(__name__)
 
 ISSUER = "auth-service"
 ALGORITHM = "EdDSA"
@@ -23,6 +26,9 @@ LEEWAY = 30
 KEYS_ARE_FRESH_FOR = 300.0
 LOOK_FOR_NEW_KEY_AFTER = 5.0
 """Seconds between two looks for a key id that is not known, so that made-up ids cost nothing."""
+
+ASK_AGAIN_AFTER = 0.5
+"""Seconds between two looks for the first keys, so that requests do not queue behind an auth-service that is away."""
 
 RENEW_BEFORE = 60.0
 
@@ -70,7 +76,7 @@ class TokenVerifier:
         self._jwks_url = f"{auth_service_url.rstrip('/')}/.well-known/jwks.json"
         self._audience = audience
         self._keys: dict[str, jwt.PyJWK] = {}
-        self._fetched_at = float("-inf")
+        self._asked_at = float("-inf")
         self._fetching = asyncio.Lock()
 
     async def verify(self, token: str) -> Caller:
@@ -82,23 +88,28 @@ class TokenVerifier:
         return caller_of(token, key.key, self._audience)
 
     async def _key(self, kid: str) -> jwt.PyJWK | None:
-        age = time.monotonic() - self._fetched_at
-        if age > KEYS_ARE_FRESH_FOR or (kid not in self._keys and age > LOOK_FOR_NEW_KEY_AFTER):
-            await self._fetch(self._fetched_at)
+        if time.monotonic() - self._asked_at > self._fresh_for(kid):
+            await self._fetch(self._asked_at)
+        if not self._keys:
+            raise KeysUnavailable(self._jwks_url)
         return self._keys.get(kid)
+
+    def _fresh_for(self, kid: str) -> float:
+        if not self._keys:
+            return ASK_AGAIN_AFTER
+        return KEYS_ARE_FRESH_FOR if kid in self._keys else LOOK_FOR_NEW_KEY_AFTER
 
     async def _fetch(self, seen_at: float) -> None:
         async with self._fetching:
-            if self._fetched_at != seen_at:
+            if self._asked_at != seen_at:
                 return
             try:
                 answer = await self._http.get(self._jwks_url)
                 answer.raise_for_status()
                 self._keys = {key.key_id or "": key for key in jwt.PyJWKSet.from_dict(answer.json()).keys}
             except (httpx.HTTPError, jwt.PyJWTError, ValueError) as error:
-                if not self._keys:
-                    raise KeysUnavailable(f"{self._jwks_url}: {type(error).__name__}") from error
-            self._fetched_at = time.monotonic()
+                log.warning("keys.not_fetched", error=type(error).__name__, cached=len(self._keys))
+            self._asked_at = time.monotonic()
 
 
 def requires(verifier: Verifier, scope: str) -> Callable[[Request], Awaitable[Caller]]:
