@@ -59,6 +59,17 @@ def answer_with_problems(app: FastAPI) -> None:
         app.add_exception_handler(away, _database_away)
 
 
+def internal_error() -> JSONResponse:
+    """Return the answer to a request that failed for a reason nobody foresaw; what it was stands in the log only."""
+    document = ProblemDocument(
+        type="internal-error",
+        title="The request failed unexpectedly",
+        status=500,
+        detail="The failure has been logged. Send the request again with the same Idempotency-Key.",
+    )
+    return _answer(document)
+
+
 async def _problem(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, Problem)  # noqa: S101 - Starlette's signature cannot say it
     return _answer(error.document, error.headers)

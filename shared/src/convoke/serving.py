@@ -7,12 +7,15 @@ from fastapi import FastAPI
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from structlog.stdlib import BoundLogger, get_logger
 
 from convoke.health import health_router
 from convoke.lifecycle import Lifecycle
-from convoke.problems import ProblemDocument, answer_with_problems
+from convoke.problems import ProblemDocument, answer_with_problems, internal_error
 from convoke.settings import ServiceSettings
 from convoke.tracing import traced
+
+log: BoundLogger = get_logger(__name__)
 
 FINISH_REQUESTS_WITHIN = 2
 LARGEST_REQUEST = 100_000
@@ -34,6 +37,7 @@ def http_app(title: str, lifecycle: Lifecycle) -> FastAPI:
     answer_with_problems(app)
     app.include_router(health_router(lifecycle.is_ready))
     app.add_middleware(_Bounded)
+    app.add_middleware(_Answered)
     app.add_middleware(_Traced)
     return app
 
@@ -47,6 +51,33 @@ class _Traced:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         with traced(Headers(scope=scope).get("traceparent") if scope["type"] == "http" else None):
             await self._app(scope, receive, send)
+
+
+class _Answered:
+    """Answers 500 to what nobody foresaw, and logs it once.
+
+    Starlette's own handler raises it again after answering, and uvicorn would log it a second time.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        begun = False
+
+        async def watched_send(message: Message) -> None:
+            nonlocal begun
+            begun = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, watched_send)
+        except Exception:
+            if begun or scope["type"] != "http":
+                raise
+            # Not the path itself: who knows a join address is let in.
+            log.exception("request.failed", method=scope["method"], route=getattr(scope.get("route"), "path", None))
+            await internal_error()(scope, receive, send)
 
 
 class _Bounded:
