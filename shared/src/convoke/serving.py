@@ -1,5 +1,6 @@
 """HTTP: one way to build and to run the app of a service."""
 
+import signal
 import sys
 
 import uvicorn
@@ -106,8 +107,10 @@ class _Bounded:
 def serve(app: FastAPI, settings: ServiceSettings) -> None:
     """Serve until SIGTERM or SIGINT; open requests get two seconds, then the lifespan ends.
 
-    Ends the process with status 1 where the service could not start.
+    Ends the process with status 1 where the service could not start, with 0 where it was asked to stop.
     """
+    # uvicorn raises the signal again once it has stopped in order; by default SIGTERM would then kill the process.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     uvicorn.run(
         app,
         host=settings.http_host,
