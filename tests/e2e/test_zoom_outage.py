@@ -123,6 +123,7 @@ def test_a_request_while_mongodb_is_down_is_a_503_and_its_repetition_books_once(
     world.mongodb.start()
     world.mongodb.wait_until_ready()
     story.book()
+    assert story.book_once()["id"] == story.booking["id"]
     settled(world, [story.expected], within=WITHIN)
     assert len(story.all_of_host()) == 1
 
