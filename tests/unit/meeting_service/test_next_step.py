@@ -11,8 +11,6 @@ from meeting_service.domain.reasons import reason
 from meeting_service.domain.steps import Create, Delete, Resolve, Rest, Update, Withdraw, next_step
 from tests.unit.meeting_service.sessions import KEY, NOW, body, session, wanted, with_intent, with_meeting
 
-ENOUGH_SEATS, NO_SEAT = {"seats_taken": 1}, {"seats_taken": 0}
-
 
 def moved(state: SessionMeeting) -> SessionMeeting:
     later = state.session.model_copy(
@@ -107,3 +105,11 @@ def test_what_people_mend_is_tried_again_when_the_session_changes(code: str):
     failed = wanted().failed(reason(code, "", later), later)  # type: ignore[arg-type]
     assert next_step(failed, KEY, NOW) == Rest(later)
     assert isinstance(next_step(moved(failed), KEY, NOW), Create)
+
+
+def test_a_cancel_does_not_wait_for_a_limit_that_counts_creates_and_updates_only():
+    midnight = NOW + timedelta(hours=12)
+    limited = with_meeting(wanted()).failed(reason("zoom_daily_limit", "", midnight), midnight)
+    assert limited.meeting
+    canceled = replace(limited, session=session(status="canceled", revision=2))
+    assert next_step(canceled, KEY, NOW) == Withdraw(limited.meeting)

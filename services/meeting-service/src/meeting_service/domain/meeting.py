@@ -191,9 +191,15 @@ class SessionMeeting:
 
     def waits(self, now: datetime) -> bool:
         """Tell whether it is too early to try again."""
-        changed_since = self.session.revision > self.failed_revision
-        newly_wanted = self.reason is not None and self.reason.code in WAITS_FOR_PEOPLE and changed_since
-        return self.retry_at is not None and self.retry_at > now and not newly_wanted
+        if self.retry_at is None or self.retry_at <= now:
+            return False
+        return self.reason is None or not self._has_another_need(self.reason.code)
+
+    def _has_another_need(self, failed: FailureCode) -> bool:
+        """Tell whether something is needed now that the failure does not stand in the way of."""
+        if failed == "zoom_daily_limit":  # it counts creates and updates only (Zoom: rate limits)
+            return not self.is_wanted and self.intent is None
+        return failed in WAITS_FOR_PEOPLE and self.session.revision > self.failed_revision
 
     def woken(self) -> "SessionMeeting":
         """Somebody nudged while this failed: the reason why people had to act may be mended already."""

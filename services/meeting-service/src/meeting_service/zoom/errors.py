@@ -6,6 +6,7 @@ Sources: Zoom, API error definitions and rate limits; texts as captured from the
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from random import uniform
 from typing import Any
 
 from convoke.contracts.meetings import FailureCode
@@ -16,7 +17,8 @@ INVALID_TOKEN = 124
 SCOPE_MISSING = frozenset({4700, 4711})
 SCHEDULING_NOT_ALLOWED = 3161
 
-SECOND_PASSES = timedelta(seconds=1)
+SECOND_PASSES = (1.0, 2.0)
+"""Seconds, between which the retries are spread: all that were refused together must not come back together."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,8 @@ def _refused(code: FailureCode) -> Meaning:
 
 
 def _in_a_second(answer: ErrorAnswer, now: datetime) -> Refused:
-    return Refused("zoom_rate_limited", f"Zoom said: {answer.message}", now + SECOND_PASSES)
+    later = now + timedelta(seconds=uniform(*SECOND_PASSES))  # noqa: S311 - keeps no secret
+    return Refused("zoom_rate_limited", f"Zoom said: {answer.message}", later)
 
 
 def _after_midnight(answer: ErrorAnswer, now: datetime) -> Refused:
