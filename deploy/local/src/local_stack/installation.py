@@ -4,7 +4,7 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -74,10 +74,10 @@ class InContainers:
             return False
         listing = [*_compose(self.repository), "ps", "--format", "json"]
         try:
-            lines = _output(listing, environment.caller()).splitlines()
+            containers = _listed(_output(listing, environment.caller()))
         except CommandFailedError:
             return False
-        healthy = {one["Service"] for one in map(json.loads, lines) if one.get("Health") == "healthy"}
+        healthy = {one["Service"] for one in containers if one.get("Health") == "healthy"}
         return {"auth-service", "booking-service", "meeting-service", "notifier"} <= healthy
 
 
@@ -85,8 +85,18 @@ def _compose(repository: Path) -> list[str]:
     return ["docker", "compose", "--file", str(repository / "docker-compose.yml")]
 
 
+def _listed(listing: str) -> Iterator[dict[str, str]]:
+    # One object per line since Compose 2.21; before, one line with a list of them.
+    for line in filter(None, listing.splitlines()):
+        listed = json.loads(line)
+        yield from listed if isinstance(listed, list) else [listed]
+
+
 def _output(command: list[str], settings: Mapping[str, str]) -> str:
-    done = subprocess.run(command, env=settings, capture_output=True, text=True, check=False, timeout=60)  # noqa: S603
+    try:
+        done = subprocess.run(command, env=settings, capture_output=True, text=True, check=False, timeout=60)  # noqa: S603
+    except subprocess.TimeoutExpired as late:
+        raise CommandFailedError(f"{' '.join(command[-5:])}: no end within {late.timeout:g} s") from late
     if done.returncode:
         raise CommandFailedError(f"{' '.join(command[-5:])}: {done.stderr.strip()[-500:]}")
     return done.stdout
