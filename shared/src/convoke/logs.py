@@ -10,10 +10,10 @@ import structlog
 from structlog.typing import EventDict, WrappedLogger
 
 _HIDDEN_NAME = (
-    r"(?:\w{0,40}_)?(?:token|secret|password|passcode|authorization|email|url|zak|pwd|assertion|verifier)"
+    r"(?:\w{0,40}_)?(?:token|secret|password|passcode|authorization|email|zak|pwd|assertion|verifier)"
     r"|join_address|manage_address|name|phone|cookie|set-cookie|encryption_keys|jwt_signing_keys|marker_key"
 )
-_SECRET_FIELD = re.compile(rf"{_HIDDEN_NAME}|code|state", re.IGNORECASE)
+_SECRET_FIELD = re.compile(rf"{_HIDDEN_NAME}|(?:\w{{0,40}}_)?url|code|state", re.IGNORECASE)
 # Repetitions are bounded, so that a long text costs a multiple of its length and not its square.
 _SECRET_TEXTS = re.compile(
     r"(?P<scheme>\b(?:bearer|basic)\s+)[\w.~+/=-]+"
