@@ -69,7 +69,8 @@ class Lifecycle:
         except Exception:
             log.exception("service.cannot_start")
             self.failed = True
-            signal.raise_signal(signal.SIGTERM)
+            # uvicorn stops and raises the signal again: SIGTERM would end the process before it can say status 1.
+            signal.raise_signal(signal.SIGINT)
             return
         loops = [outbox.run() for outbox in self.outboxes] + [worker.run() for worker in self.workers]
         self._tasks.extend(asyncio.create_task(loop) for loop in loops)

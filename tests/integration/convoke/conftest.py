@@ -1,14 +1,21 @@
 """The plumbing on a virtual host of its own, with what a test sees on the queues."""
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
 import aio_pika
 import pytest
+from pymongo import MongoClient
+from pymongo.errors import ConnectionFailure
 
+from convoke import mongo
 from convoke.messaging.cloudevents import CONTENT_TYPE, Event, parse
+from convoke.mongo import Collection
+from local_stack import environment, installed
+from local_stack.mongodb import direct_client
+from local_stack.processes import ChildProcess, free_port
 from tests.support.eventually import eventually
 
 SAMPLES = Path(__file__).parents[2] / "contract" / "samples"
@@ -54,3 +61,35 @@ async def wire(fresh_vhost: str) -> AsyncIterator[Wire]:
     connection = await aio_pika.connect(fresh_vhost)
     async with connection, connection.channel() as channel:
         yield Wire(channel)
+
+
+@pytest.fixture
+async def collection(mongodb_url: str, fresh_database: str) -> AsyncIterator[Collection]:
+    client = mongo.connect(mongodb_url)
+    yield mongo.database(client, fresh_database)["things"]
+    client.close()
+
+
+@pytest.fixture(scope="session")
+def standalone_mongodb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Return the address of a server that is no member of a replica set."""
+    folder, port = tmp_path_factory.mktemp("standalone"), free_port()
+    command = [installed.mongod(), "--quiet", "--nounixsocket", "--bind_ip", "127.0.0.1", "--port", port]
+    server = ChildProcess(
+        "a standalone mongod",
+        [*map(str, command), "--dbpath", str(folder)],
+        environment=environment.inherited(),
+        log=folder / "mongodb.log",
+    )
+    server.start()
+    with direct_client("127.0.0.1", port) as client:
+        server.wait_until(lambda: _answers(client), within=30)
+    yield f"mongodb://127.0.0.1:{port}/"
+    server.kill()
+
+
+def _answers(client: MongoClient[dict[str, Any]]) -> bool:
+    try:
+        return bool(client.admin.command("ping"))
+    except ConnectionFailure:
+        return False

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 import pytest
 from pymongo.errors import AutoReconnect
 
-from convoke import due_work, mongo
+from convoke import due_work
 from convoke.clock import utc_now
 from convoke.due_work import Claim, DueWork, Worker
 from convoke.mongo import Collection
@@ -33,13 +33,6 @@ class Clock:
 @pytest.fixture
 def clock() -> Clock:
     return Clock()
-
-
-@pytest.fixture
-async def collection(mongodb_url: str, fresh_database: str) -> AsyncIterator[Collection]:
-    client = mongo.connect(mongodb_url)
-    yield mongo.database(client, fresh_database)["things"]
-    client.close()
 
 
 @pytest.fixture
