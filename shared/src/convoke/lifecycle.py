@@ -69,8 +69,7 @@ class Lifecycle:
         except Exception:
             log.exception("service.cannot_start")
             self.failed = True
-            # uvicorn stops and raises the signal again: SIGTERM would end the process before it can say status 1.
-            signal.raise_signal(signal.SIGINT)
+            signal.raise_signal(signal.SIGTERM)
             return
         loops = [outbox.run() for outbox in self.outboxes] + [worker.run() for worker in self.workers]
         self._tasks.extend(asyncio.create_task(loop) for loop in loops)

@@ -70,7 +70,7 @@ async def test_a_service_lives_at_once_and_is_ready_when_its_database_has_come(f
         lines, errors = await ended(process)
     server.kill()
     assert [line["event"] for line in lines][-3:] == ["service.ready", "service.stopping", "service.stopped"]
-    assert errors == ""
+    assert (process.returncode, errors) == (0, "")
 
 
 async def is_status(client: httpx.AsyncClient, path: str, expected: int) -> bool:
@@ -94,3 +94,4 @@ async def test_a_service_asked_to_stop_before_it_could_start_stops(fresh_vhost: 
         process.send_signal(signal.SIGTERM)
         lines, _ = await ended(process)
     assert lines[-1]["event"] == "service.stopped"
+    assert process.returncode == 0
