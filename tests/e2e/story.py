@@ -61,6 +61,10 @@ class Story:
         )
         world.zoom.add_user(self.zoom_user)
 
+    @property
+    def host_id(self) -> str:
+        return str(self._host["id"])
+
     def connected(self) -> "Story":
         """Connect the host's own Zoom user, once more where the page says that it did not work."""
 
@@ -68,7 +72,7 @@ class Story:
             # A person takes longer than Zoom takes over the first attempt, which would end the second one's tokens.
             assert not self._world.zoom.unanswered("token", self.zoom_user)
             try:
-                page = self._tenant.connect_zoom(self.zoom_user, self._host["id"])
+                page = self._tenant.connect_zoom(self.zoom_user, self.host_id)
             except (httpx.TransportError, httpx.HTTPStatusError) as error:
                 raise AssertionError(repr(error)) from error
             return "Zoom is connected" in page
@@ -85,7 +89,7 @@ class Story:
         """Ask once. Raises httpx.HTTPError; asked again, it is the same request under the same key."""
         body = {
             "event_type_id": self._event_type["id"],
-            "host_id": self._host["id"],
+            "host_id": self.host_id,
             "starts_at": _utc(self.starts_at),
             "invitee": GUEST | {"email": self.guest_mail},
         }
@@ -107,7 +111,7 @@ class Story:
 
     def all_of_host(self) -> list[Json]:
         """Return all bookings of this story's host: one, or something was doubled."""
-        path = f"/v1/bookings?host_id={self._host['id']}"
+        path = f"/v1/bookings?host_id={self.host_id}"
         return list(self._tenant.call("booking-service", "GET", path)["items"])
 
     def timeline(self) -> list[Json]:

@@ -5,6 +5,7 @@ all. All four services are killed first, one after another, and only then follow
 notifier holds takes a minute to pass, and so passes while the others are looked at.
 """
 
+import functools
 import random
 import sys
 
@@ -13,7 +14,10 @@ import pytest
 from local_stack import environment
 from local_stack.addresses import SERVICES
 from tests.e2e.checker import at_rest, orphans, settled
+from tests.e2e.mail_gate import Moment as MailMoment
 from tests.e2e.moments import Moment, moments
+from tests.e2e.story import Story
+from tests.e2e.waiting import until
 from tests.e2e.world import World
 
 # The first test starts the system and waits for all four kills; a dead notifier's lease alone lasts 60 s.
@@ -57,6 +61,47 @@ def test_killed_at_any_moment_and_started_again_everything_ends_right(
     for story in moving[::2]:
         story.cancel()
     settled(world, [story.expected for story in stories], within=WITHIN)
+
+
+def test_what_a_dead_process_had_stored_and_not_published_is_published_when_it_runs_again(world: World):
+    """The broker stands still when each service stores something to tell; then all four die at once."""
+    names = ("booked", "connected", "made at Zoom", "mailed")
+    booked, connected, made, mailed = (Story(world, f"{name}, its event not out") for name in names)
+    for story in (booked, made, mailed):
+        story.connected()
+    hold = world.system.gate.hold(mailed.guest_mail, MailMoment.BEFORE_ANSWER)
+    world.zoom.fault("create_meeting", "slow", delay_seconds=4, user_id=made.zoom_user)
+    for story in (connected, mailed, made):
+        story.book()
+    until("the mail at the server", hold.reached.is_set)
+    until("the missing connection", lambda: connected.now()["meeting"]["status"] == "failed")
+    until("the call at Zoom", lambda: world.zoom.unanswered("create_meeting", made.zoom_user))
+    world.pause_broker()
+    booked.book()
+    connected.connected()
+    world.system.gate.release()
+    for database, collection, mark in (
+        ("booking", "sessions", booked.booking["session_id"]),
+        ("auth", "connections", connected.host_id),
+        ("meeting", "meetings", made.booking["session_id"]),
+        ("notifier", "correspondence", mailed.booking["id"]),
+    ):
+        until(f"an event of {database}", functools.partial(world.unpublished, database, collection, mark))
+    for service in SERVICES:
+        world.system.kill(service)
+    world.resume_broker()
+    for service in SERVICES:
+        world.system.start_again(service)
+    settled(world, [story.expected for story in (booked, connected, made, mailed)], within=LONGEST_RECOVERY)
+    at_rest(world, within=LONGEST_RECOVERY)
+    assert [line["what"] for line in mailed.timeline()].count("mail_accepted") == 2
+
+
+def test_a_mail_whose_answer_died_with_the_notifier_comes_twice_the_same(world: World, killed: dict[str, list[Moment]]):
+    """Nobody can know whether it was taken (RFC 1047): the copy has the same Message-ID and the same bytes."""
+    [story] = [moment.story for moment in killed["notifier"] if "250" in moment.name]
+    first, second = world.mails.mails(story.host_mail)[:2]
+    assert first.raw == second.raw
 
 
 def test_every_service_was_killed(killed: dict[str, list[Moment]]):

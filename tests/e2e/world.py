@@ -1,5 +1,7 @@
 """The whole system as the end-to-end tests hold it: its processes, its neighbours, and one tenant that uses it."""
 
+import os
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -62,8 +64,22 @@ class World:
         with Tenant(installation, new_tenant(installation, name)) as tenant:
             yield tenant
 
+    def pause_broker(self) -> None:
+        """Let RabbitMQ keep its connections and do nothing, until `resume_broker` or `heal`."""
+        os.kill(self.rabbitmq.processes[0].pid, signal.SIGSTOP)
+
+    def resume_broker(self) -> None:
+        if self.rabbitmq.processes[0].running:
+            os.kill(self.rabbitmq.processes[0].pid, signal.SIGCONT)
+
+    def unpublished(self, database: str, collection: str, text: str) -> bool:
+        """Tell whether a document in which this id stands has an event that is not out yet."""
+        left = self.databases[database][collection].find({"outbox.0": {"$exists": True}})
+        return any(text in str(document) for document in left)
+
     def heal(self) -> None:
         """End every fault, and start again whatever does not run."""
+        self.resume_broker()
         self.zoom.heal()
         self.system.gate.open()
         self.system.gate.release()
