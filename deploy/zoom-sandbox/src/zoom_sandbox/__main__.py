@@ -22,9 +22,14 @@ async def serve(settings: Settings) -> None:
         await stopped.wait()
 
 
-try:
-    chosen = Settings()
-except ValidationError as invalid:
-    problems = (f"{str(each['loc'][0]).upper()}: {each['msg']}" for each in invalid.errors())
-    sys.exit(f"zoom_sandbox cannot start. {'; '.join(problems)}")
-uvloop.run(serve(chosen))
+def main() -> None:
+    try:
+        settings = Settings()
+    except ValidationError as invalid:
+        problems = (f"{str(each['loc'][0]).upper()}: {each['msg']}" for each in invalid.errors())
+        sys.exit(f"zoom_sandbox cannot start. {'; '.join(problems)}")
+    uvloop.run(serve(settings))
+
+
+if __name__ == "__main__":
+    main()
