@@ -37,7 +37,7 @@ def sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def lint(folder: Path) -> tuple[int, list[str]]:
     """Return the exit status and the contracts that are broken in the copy."""
-    done = subprocess.run(
+    done = subprocess.run(  # noqa: S603 - the linter of our own environment
         [Path(sys.executable).with_name("lint-imports"), "--no-cache"],
         cwd=folder,
         env={**os.environ, "PYTHONPATH": str(folder / "src"), "COLUMNS": "200"},  # noqa: TID251 - for a child process

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from pymongo.errors import ConnectionFailure
 
 from local_stack import installed
 from local_stack.addresses import SERVICES
@@ -190,8 +191,15 @@ def _standalone_mongodb(folder: Path) -> Iterator[str]:
     )
     server.start()
     try:
-        with direct_client("127.0.0.1", port) as client:
-            server.wait_until(lambda: bool(client.admin.command("ping")), within=60)
+        server.wait_until(functools.partial(_pings, port), within=60)
         yield f"mongodb://127.0.0.1:{port}/"
     finally:
         server.kill()
+
+
+def _pings(port: int) -> bool:
+    try:
+        with direct_client("127.0.0.1", port) as client:
+            return bool(client.admin.command("ping"))
+    except ConnectionFailure:
+        return False
