@@ -51,6 +51,7 @@ def test_a_queue_is_replicated_durable_bounded_and_dead_letters_at_least_once(
         "x-dead-letter-strategy": "at-least-once",
     }
     assert dead["arguments"] == {
+        "x-delivery-limit": 1_000_000,
         "x-queue-type": "quorum",
         "x-overflow": "reject-publish",
         "x-max-length": LONGEST_QUEUE,

@@ -35,7 +35,9 @@ def build_app(settings: Settings) -> FastAPI:
     marker_key = MarkerKey(settings.marker_key.get_secret_value())
     outbox = Outbox(meetings.collection, connections.publisher, expand(meetings.read, marker_key))
 
-    to_auth, to_zoom = httpx.AsyncClient(timeout=ASK_AUTH_WITHIN), httpx.AsyncClient(timeout=BUDGET)
+    # Tokens go where the settings say, whatever proxies the environment names.
+    to_auth = httpx.AsyncClient(timeout=ASK_AUTH_WITHIN, trust_env=False)
+    to_zoom = httpx.AsyncClient(timeout=BUDGET, trust_env=False)
     tokens = _access_tokens(to_auth, settings)
     reconciler = Reconciler(meetings, ZoomMeetings(to_zoom), tokens, marker_key, outbox, utc_now)
     due = DueWork(meetings.collection, LEASE)

@@ -36,7 +36,7 @@ def build_app(settings: Settings) -> FastAPI:
     due = DueWork(store.collection, LEASE)
     worker = Worker(due, Sender(store, outbox, mailroom, post, utc_now).work)
     connections.subscribe(subscriptions(Handlers(store, worker.nudge)))
-    http = httpx.AsyncClient(timeout=5)
+    http = httpx.AsyncClient(timeout=5, trust_env=False)
     lifecycle = Lifecycle(
         client,
         connections,

@@ -19,6 +19,9 @@ CONNECT_AGAIN_AFTER = 1.0
 
 PREFETCH = 16
 DELIVERY_LIMIT = 20
+NEVER_GIVE_UP = 1_000_000
+"""Deliveries: RabbitMQ 4 drops a message after 20 where nothing is said, and a dead letter has nowhere else to go."""
+
 LONGEST_QUEUE = 1_000_000
 """Messages; a publisher is refused beyond that, and its outbox keeps the rest."""
 
@@ -72,7 +75,11 @@ def dead_letter_queue_of(stream: Stream) -> RabbitQueue:
         stream.dead_letter_queue,
         queue_type=QueueType.QUORUM,
         durable=True,
-        arguments={"x-overflow": "reject-publish", "x-max-length": LONGEST_QUEUE},
+        arguments={
+            "x-overflow": "reject-publish",
+            "x-max-length": LONGEST_QUEUE,
+            "x-delivery-limit": NEVER_GIVE_UP,
+        },
     )
 
 
