@@ -32,18 +32,18 @@ FOLLOWED = ["meeting-service", "auth-service", "booking-service", "notifier"]
 
 
 @pytest.fixture(scope="session")
-def chance() -> random.Random:
-    """Return the source of all chance; the seed is printed, and CONVOKE_TESTS_SEED repeats a run."""
-    seed = int(environment.given("CONVOKE_TESTS_SEED") or random.SystemRandom().randrange(10**9))
-    sys.stderr.write(f"\nCONVOKE_TESTS_SEED={seed}\n")
-    return random.Random(seed)  # noqa: S311 - chance, not secrecy
+def seed() -> str:
+    """Return the source of all chance; every failure names it, and CONVOKE_TESTS_SEED repeats a run."""
+    chosen = environment.given("CONVOKE_TESTS_SEED") or str(random.SystemRandom().randrange(10**9))
+    sys.stderr.write(f"\nCONVOKE_TESTS_SEED={chosen}\n")
+    return chosen
 
 
 @pytest.fixture(scope="session")
-def killed(shared_world: World, chance: random.Random) -> dict[str, list[Moment]]:
+def killed(shared_world: World, seed: str) -> dict[str, list[Moment]]:
     """Kill each service once, with a story at every moment, and start it again."""
     shared_world.heal()
-    return {service: _kill(shared_world, service, chance) for service in reversed(FOLLOWED)}
+    return {service: _kill(shared_world, service, seed) for service in reversed(FOLLOWED)}
 
 
 @pytest.mark.parametrize("service", FOLLOWED)
@@ -117,8 +117,9 @@ def test_afterwards_nothing_waits_and_no_meeting_is_nobodys(world: World, killed
     settled(world, [moment.story.expected for stories in killed.values() for moment in stories], within=WITHIN)
 
 
-def _kill(world: World, service: str, chance: random.Random) -> list[Moment]:
-    stories = moments(world, service, chance)
+def _kill(world: World, service: str, seed: str) -> list[Moment]:
+    chance = random.Random(f"{seed} {service}")  # noqa: S311 - chance, not secrecy
+    stories = moments(world, f"seed {seed}: {service}", chance)
     _come_to_rest_before(world, stories)
     for moment in stories:
         moment.reach(moment)
