@@ -56,6 +56,7 @@ def burst(system: System, bookings: int = 100, idle_seconds: float = 10.0) -> Re
     """Book, wait until all is ready and mailed, check it, and measure. Raises BurstFailedError or NotInTimeError."""
     installation = OnProcesses(system)
     with Tenant(installation, new_tenant(installation, "Burst")) as tenant:
+        idle_cpu = _idle_cpu(system, idle_seconds)
         orders = _orders(tenant, system.urls["zoom"], bookings)
         say(f"==> {bookings} bookings at once, over {HOSTS} hosts")
         cpu_before = _cpu_seconds(system)
@@ -71,7 +72,7 @@ def burst(system: System, bookings: int = 100, idle_seconds: float = 10.0) -> Re
         [answered[guest] - sent[guest] for guest in sent],
         cpu,
         memory,
-        _idle_cpu(system, idle_seconds),
+        idle_cpu,
     )
 
 
