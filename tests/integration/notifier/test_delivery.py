@@ -85,6 +85,26 @@ async def test_a_cancellation_follows_an_invitation_that_may_have_left(
 
 
 @pytest.mark.usefixtures("notifier")
+@pytest.mark.parametrize(("refusal", "state"), [("450 4.7.1 greylisted", "sending"), ("550 5.1.1 unknown", "in_doubt")])
+async def test_a_repeat_that_is_refused_takes_nothing_back(
+    publish: Publish, mail_server: MailServer, collection: Collection, refusal: str, state: str
+) -> None:
+    """The first try may have left whatever is answered to the second: its calendar entry is taken back."""
+    first = Story()
+    canceled = first.next(canceled=True)
+    mail_server.answers[first.invitee_email].append("drop")
+    await publish(first.created(), first.ready())
+    await eventually(lambda: mail_server.copies(first.invitee_email) == [1])
+    mail_server.refuses[first.invitee_email] = refusal
+    repeated = {"recipient": "invitee", "state": state, "reason": f"mail server answered {refusal[:9]}"}
+    await eventually(lambda: collection.find_one({"_id": first.booking_id, "deliveries": {"$elemMatch": repeated}}))
+    mail_server.refuses.clear()
+    await publish(canceled.canceled_event())
+    await settled(collection, canceled)
+    assert calendar_of(mail_server.mails_to(first.invitee_email)[-1])["METHOD"] == "CANCEL"
+
+
+@pytest.mark.usefixtures("notifier")
 async def test_a_mail_refused_for_now_is_sent_later_and_only_to_whom_it_was_refused(
     publish: Publish, mail_server: MailServer, collection: Collection
 ) -> None:

@@ -21,6 +21,7 @@ from notifier.domain.deliveries import (
     Correspondence,
     Delivery,
     owed,
+    still_in_doubt,
     with_deliveries,
     without_overtaken,
 )
@@ -80,11 +81,14 @@ class Sender:
         self, session: SmtpSession, claim: Claim, correspondence: Correspondence, mails: Sequence[Delivery]
     ) -> None:
         prepared = [self._prepared(correspondence, mail) for mail in mails]
+        may_have_left = {mail.id for mail in mails if mail.state == "sending"}
         correspondence = with_deliveries(correspondence, prepared)
         ours = await self._store.begin(claim, correspondence, self._news_of(prepared))
         for delivery in prepared:
             if ours and delivery.state == "sending":
                 done = await self._delivered(session, correspondence, delivery)
+                if delivery.id in may_have_left:
+                    done = still_in_doubt(done)
                 correspondence = with_deliveries(correspondence, [done])
                 ours = await self._store.record(claim, correspondence, self._news_of([done]))
         await self._finish(claim, correspondence)

@@ -14,7 +14,7 @@ State = Literal["waiting", "sending", "sent", "failed", "superseded", "in_doubt"
 
 waiting: not accepted for certain, will be sent again · sending: stored before DATA, may have left, will be sent
 again · sent: accepted · failed: refused for good · superseded: never left, and overtaken by a newer revision ·
-in_doubt: may have left, and overtaken · too_late: the session was over.
+in_doubt: may have left, and then overtaken, refused or too late · too_late: the session was over.
 """
 
 CalendarMethod = Literal["REQUEST", "CANCEL"]
@@ -104,6 +104,12 @@ def without_overtaken(correspondence: Correspondence, now: datetime) -> Correspo
         return replace(delivery, state=state, changed_at=now, mime=None)
 
     return replace(correspondence, deliveries=tuple(map(settled, correspondence.deliveries)))
+
+
+def still_in_doubt(repeated: Delivery) -> Delivery:
+    """Return what became of a mail that may have left before it was tried again: only a new yes is certain."""
+    doubtful: dict[State, State] = {"waiting": "sending", "failed": "in_doubt"}
+    return replace(repeated, state=doubtful.get(repeated.state, repeated.state))
 
 
 def with_deliveries(correspondence: Correspondence, changed: Sequence[Delivery]) -> Correspondence:
