@@ -22,6 +22,7 @@ REFUSED_ORDERS: dict[str, tuple[dict[str, Any], int, str]] = {
     "for a name of two lines": ({"invitee": INVITEE | {"name": "A\nBcc: b@example.com"}}, 422, "invalid-request"),
     "for an address of two lines": ({"invitee": INVITEE | {"email": "a@example.com\n"}}, 422, "invalid-request"),
     "in no zone": ({"invitee": INVITEE | {"timezone": "Mars/Olympus"}}, 422, "invalid-request"),
+    "in the zone of the machine": ({"invitee": INVITEE | {"timezone": "localtime"}}, 422, "invalid-request"),
     "with a field that is not ours": ({"capacity": 20}, 422, "invalid-request"),
 }
 

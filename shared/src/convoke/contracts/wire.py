@@ -5,8 +5,8 @@ Readers ignore unknown fields, so that a writer may be newer than they are.
 
 from datetime import UTC, datetime
 from functools import cache
+from importlib import resources
 from typing import Annotated, ClassVar, Protocol
-from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, AwareDatetime, ConfigDict, PlainSerializer, StringConstraints
 
@@ -26,13 +26,15 @@ def _rfc3339(instant: datetime) -> str:
 
 
 @cache
-def _zones() -> frozenset[str]:
-    # Listing them walks the zone database: some 30 ms, for every zone of every event.
-    return frozenset(available_timezones())
+def iana_zones() -> frozenset[str]:
+    """Return the names of all zones, the same on every machine."""
+    # The package's own list: zoneinfo.available_timezones() adds what the machine calls a zone, such as `localtime`.
+    names = resources.files("tzdata").joinpath("zones").read_text(encoding="utf-8").split()
+    return frozenset(names) - {"Factory"}  # it means that nobody has set a zone
 
 
 def _iana_zone(name: str) -> str:
-    if name not in _zones():
+    if name not in iana_zones():
         raise ValueError(f"'{name}' is no IANA time zone; one looks like 'Europe/Berlin'")
     return name
 
