@@ -62,7 +62,7 @@ class TokensOfHost:
         if self.refusal and self.refusals_left:
             self.refusals_left -= 1
             raise self.refusal
-        return Access("zcn_1", self.host.access_token, str(self.host.http.base_url).rstrip("/"))
+        return Access("zcn_1", self.host.user_id, self.host.access_token, str(self.host.http.base_url).rstrip("/"))
 
 
 @dataclass

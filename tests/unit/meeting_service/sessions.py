@@ -34,12 +34,11 @@ def body(of: Session, generation: int = 1) -> dict[str, Any]:
 def with_meeting(state: SessionMeeting, zoom_id: int = 81234567890, generation: int = 1) -> SessionMeeting:
     """The state after Zoom accepted all that the session says."""
     meeting = MeetingAtZoom(
-        zoom_id, "zcn_1", generation, state.session.wanted_generation, body(state.session, generation), WAY_IN
+        zoom_id, "zcn_1", "host-1", generation, state.session.wanted_generation, body(state.session, generation), WAY_IN
     )
     return replace(state, meeting=meeting, generation=generation, record_revision=state.record_revision + 1)
 
 
 def with_intent(state: SessionMeeting, started_at: datetime = NOW) -> SessionMeeting:
-    return replace(
-        state, intent=Intent("zcn_1", 1, 1, 1, body(state.session), started_at), generation=1, open_generation=1
-    )
+    intent = Intent("zcn_1", "host-1", 1, 1, 1, body(state.session), started_at)
+    return replace(state, intent=intent, generation=1, open_generation=1)

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import timedelta
 
+from convoke.contracts import Location
 from meeting_service.domain.announcements import Announcement, announce
 from meeting_service.domain.meeting import Seat, SessionMeeting
 from meeting_service.domain.reasons import reason
@@ -63,8 +64,25 @@ def test_a_failed_change_that_was_taken_back_is_ready_again():
     assert announcement == Announcement("ready", (SEAT,), "unchanged")
 
 
-def test_what_was_never_told_of_is_not_canceled_either():
-    assert told(replace(wanted(), session=session(status="canceled")))[1] is None
+def test_a_zoom_session_that_was_called_off_before_anything_was_told_is_told_once():
+    state, announcement = told(replace(wanted(), session=session(status="canceled")))
+    assert announcement == Announcement("canceled", (SEAT,))
+    assert told(state)[1] is None
+
+
+def test_a_session_without_zoom_is_never_told_of():
+    phone = Location(kind="phone", detail="+49 30 1")
+    assert told(wanted(location=phone))[1] is None
+    assert told(wanted(location=phone, status="canceled"))[1] is None
+
+
+def test_a_meeting_that_cannot_be_deleted_is_told_as_a_failure():
+    state, _ = told(with_meeting(wanted()))
+    canceled = CREATED.booking.model_copy(update={"status": "canceled", "revision": 2})
+    state = replace(state, session=session(status="canceled", revision=2), seats={SEAT: Seat(canceled)})
+    state, announcement = told(state.failed(reason("zoom_reauthorization_required", "", NOW), NOW))
+    assert announcement == Announcement("failed", (SEAT,))
+    assert told(state.gone())[1] == Announcement("canceled", (SEAT,))
 
 
 def test_the_end_of_a_meeting_is_told_once():

@@ -1,12 +1,13 @@
 """What Zoom is sent, within its limits, and the mark in it."""
 
 from datetime import timedelta
+from zoneinfo import ZoneInfo
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from convoke.contracts import ZoomOptions
-from meeting_service.domain.body import body_of
+from meeting_service.domain.body import body_of, has_start_of
 from meeting_service.domain.marker import MarkerKey, Reference
 from tests.unit.meeting_service.sessions import KEY, session
 
@@ -45,3 +46,16 @@ def test_a_mark_made_with_another_key_or_for_another_meeting_is_not_ours():
     assert KEY.find(KEY.marker(REFERENCE).replace(".3.", ".4.")) is None
     assert KEY.find("no mark at all") is None
     assert KEY.find("moved behind " + KEY.marker(REFERENCE)) is None
+
+
+def test_after_a_change_of_keys_old_marks_are_still_ours_and_new_ones_are_of_the_first():
+    new = MarkerKey(b"n" * 32, b"k" * 32)
+    assert new.find(KEY.marker(REFERENCE)) == REFERENCE
+    assert KEY.find(new.marker(REFERENCE)) is None
+
+
+def test_a_start_is_compared_as_zoom_writes_it():
+    sent = body_of(session(), "")
+    assert has_start_of(sent, session().starts_at.astimezone(ZoneInfo("Asia/Kolkata")))
+    assert has_start_of(sent, None)
+    assert not has_start_of(sent, session().starts_at + timedelta(minutes=5))

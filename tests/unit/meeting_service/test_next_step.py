@@ -81,7 +81,7 @@ def test_a_raised_generation_creates_first_and_deletes_the_old_one_after_that():
 
 
 def test_twins_are_deleted_when_the_session_has_what_it_wants():
-    twin = Condemned(99, "zcn_1")
+    twin = Condemned(99, "zcn_1", "host-1")
     assert next_step(replace(with_meeting(wanted()), condemned=(twin,)), KEY, NOW) == Delete(twin)
 
 
@@ -113,3 +113,24 @@ def test_a_cancel_does_not_wait_for_a_limit_that_counts_creates_and_updates_only
     assert limited.meeting
     canceled = replace(limited, session=session(status="canceled", revision=2))
     assert next_step(canceled, KEY, NOW) == Withdraw(limited.meeting)
+
+
+def test_a_refused_delete_waits_although_the_limit_does_not_count_it():
+    midnight = NOW + timedelta(hours=12)
+    canceled = replace(with_meeting(wanted()), session=session(status="canceled", revision=2))
+    assert next_step(canceled.failed(reason("zoom_daily_limit", "", midnight), midnight), KEY, NOW) == Rest(midnight)
+
+
+def test_a_twin_that_cannot_be_deleted_holds_up_nothing_else():
+    later, twin = NOW + timedelta(hours=1), Condemned(99, "zcn_1", "host-1")
+    state = replace(with_meeting(wanted()), condemned=(twin,)).delayed(later)
+    assert next_step(state, KEY, NOW) == Rest(later)
+    assert isinstance(next_step(moved(state), KEY, NOW), Update)
+    assert next_step(state, KEY, later) == Delete(twin)
+
+
+def test_what_may_have_been_overtaken_is_told_to_zoom_again():
+    state = replace(with_meeting(wanted()), is_unsure=True)
+    assert state.meeting
+    assert next_step(state, KEY, NOW) == Update(state.meeting, body(state.session))
+    assert next_step(state.updated(body(state.session), state.meeting.way_in), KEY, NOW) == Rest(None)

@@ -22,7 +22,7 @@ from meeting_service.messaging import PUBLISHED, subscriptions
 from meeting_service.mongo import Meetings
 from meeting_service.reconcile import LEASE, Reconciler
 from meeting_service.settings import Settings
-from meeting_service.zoom.client import BUDGET, ZoomMeetings
+from meeting_service.zoom.client import PHASES, ZoomMeetings
 
 ASK_AUTH_WITHIN = httpx.Timeout(5.0, connect=2.0)
 
@@ -32,12 +32,12 @@ def build_app(settings: Settings) -> FastAPI:
     client = mongo.connect(settings.mongodb_url.get_secret_value())
     meetings = Meetings(mongo.database(client, settings.mongodb_database), Vault(settings.encryption_keys))
     connections = Connections(settings.rabbitmq_url.get_secret_value())
-    marker_key = MarkerKey(settings.marker_key.get_secret_value())
+    marker_key = MarkerKey(*(key.get_secret_value() for key in settings.marker_key))
     outbox = Outbox(meetings.collection, connections.publisher, expand(meetings.read, marker_key))
 
     # Tokens go where the settings say, whatever proxies the environment names.
     to_auth = httpx.AsyncClient(timeout=ASK_AUTH_WITHIN, trust_env=False)
-    to_zoom = httpx.AsyncClient(timeout=BUDGET, trust_env=False)
+    to_zoom = httpx.AsyncClient(timeout=PHASES, trust_env=False)
     tokens = _access_tokens(to_auth, settings)
     reconciler = Reconciler(meetings, ZoomMeetings(to_zoom), tokens, marker_key, outbox, utc_now)
     due = DueWork(meetings.collection, LEASE)

@@ -66,7 +66,9 @@ class ZoomAccessTokens:
         if not answer.is_success:
             raise _refusal(answer)
         token: dict[str, Any] = answer.json()
-        return Access(token["connection_id"], token["access_token"], token["api_url"].rstrip("/"))
+        return Access(
+            token["connection_id"], token["zoom_user_id"], token["access_token"], token["api_url"].rstrip("/")
+        )
 
     async def _post(self, body: dict[str, str]) -> httpx.Response:
         bearer = await self._own_token.get()

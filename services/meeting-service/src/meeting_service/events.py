@@ -50,9 +50,11 @@ def _bookings(state: SessionMeeting, pending: Document) -> Iterator[Booking]:
 
 
 def _data(state: SessionMeeting, booking: Booking, pending: Document, marker_key: MarkerKey) -> EventData | None:
-    if pending["outcome"] == "ready" and is_current(state, marker_key) and booking.status == "confirmed":
+    # A body that only today's code or key would write otherwise is no news: nobody would announce it again.
+    still_true = pending["session_revision"] == state.session.revision or is_current(state, marker_key)
+    if pending["outcome"] == "ready" and state.is_wanted and still_true and booking.status == "confirmed":
         return _ready(state, booking, pending["change"])
-    if pending["outcome"] == "failed" and state.reason:
+    if pending["outcome"] == "failed" and state.outcome == "failed" and state.reason:
         return MeetingFailed(
             booking=booking,
             session=state.session,

@@ -18,14 +18,14 @@ from convoke.messaging.outbox import entry
 from convoke.mongo import Collection, Database, Document
 from convoke.vault import Vault
 from meeting_service.domain.announcements import Announcement
-from meeting_service.domain.meeting import SessionMeeting
+from meeting_service.domain.meeting import Condemned, SessionMeeting
 from meeting_service.stored import Stored
 
 _EVENTS: dict[str, type[EventData]] = {"ready": MeetingReady, "failed": MeetingFailed, "canceled": MeetingCanceled}
 
 
 class LeaseLost(Exception):
-    """Another replica has the session now: whatever we found out, it will find out itself."""
+    """Another replica has the session now. What was sent to Zoom meanwhile must be left for it: `own_up`."""
 
 
 class Meetings:
@@ -57,10 +57,10 @@ class Meetings:
 
         Whatever is being worked on counts too: it may just be about to find that it has to wait.
         """
-        waits = [{"reason.code": {"$in": codes}}, {"lease": {"$ne": None}}]
+        waits = [{"reason.code": {"$in": codes}}, {"lease": {"$ne": None}}, {"condemned.0": {"$exists": True}}]
         waiting = {"organization_id": organization_id, "$or": waits}
         nudged = await self.collection.update_many(
-            waiting, {"$set": {"due_at": now, "retry_at": None}, "$inc": {"wakes": 1}}
+            waiting, {"$set": {"due_at": now, "retry_at": None, "clean_up_at": None}, "$inc": {"wakes": 1}}
         )
         return nudged.modified_count
 
@@ -78,7 +78,7 @@ class Meetings:
 
         Returns the claim on the newest document. Raises LeaseLost.
         """
-        change = self._change(state, announcement, now)
+        change = self._change(claim, state, announcement, now)
         change["$set"]["lease.until"] = until
         document = await self.collection.find_one_and_update(
             claim.still_ours, change, return_document=ReturnDocument.AFTER
@@ -99,15 +99,32 @@ class Meetings:
 
         Returns the document; None, and nothing is stored, where somebody nudged meanwhile or the lease is lost.
         """
-        change = self._change(state, announcement, now)
+        change = self._change(claim, state, announcement, now)
         change["$set"] |= {"due_at": due_at, "lease": None}
         unless_nudged = claim.still_ours | {"wakes": claim.document["wakes"]}
         return await self.collection.find_one_and_update(unless_nudged, change, return_document=ReturnDocument.AFTER)
 
-    def _change(self, state: SessionMeeting, announcement: Announcement | None, now: datetime) -> Document:
+    async def own_up(self, session_id: str, stray: Condemned | None, now: datetime) -> None:
+        """Tell whoever has the session now that we sent something after our lease had ended.
+
+        Written without a lease, so beside what its holder writes: Zoom is told the whole body again, and a meeting
+        that we made is deleted.
+        """
+        change: Document = {"$set": {"due_at": now}, "$inc": {"wakes": 1, "doubts": 1}}
+        if stray:
+            change["$push"] = {"strays": asdict(stray)}
+        await self.collection.update_one({"_id": session_id}, change)
+
+    def _change(
+        self, claim: Claim, state: SessionMeeting, announcement: Announcement | None, now: datetime
+    ) -> Document:
         change: Document = {"$set": self._stored.actual(state)}
+        if strays := claim.document.get("strays"):  # they are among the condemned now
+            change["$pull"] = {"strays": {"id": {"$in": [stray["id"] for stray in strays]}}}
+        if not state.is_unsure:
+            change["$set"]["doubts_settled"] = claim.document.get("doubts", 0)
         if announcement:
-            change["$push"] = {"outbox": _outbox_entry(announcement, now)}
+            change["$push"] = {"outbox": _outbox_entry(announcement, now, state.session.revision)}
         return change
 
     async def _set_if(self, session_id: str, condition: Document, values: Document, now: datetime) -> bool:
@@ -119,6 +136,6 @@ class Meetings:
         return True
 
 
-def _outbox_entry(announcement: Announcement, now: datetime) -> Document:
+def _outbox_entry(announcement: Announcement, now: datetime, session_revision: int) -> Document:
     details: dict[str, Any] = asdict(announcement)
-    return entry(_EVENTS[announcement.outcome], now, **details)
+    return entry(_EVENTS[announcement.outcome], now, session_revision=session_revision, **details)

@@ -15,9 +15,10 @@ from meeting_service.domain.meeting import WayIn
 
 @dataclass(frozen=True)
 class Access:
-    """A Zoom access token and where to use it. Never stored, never logged."""
+    """A Zoom access token, whose it is, and where to use it. Never stored, never logged."""
 
     connection_id: str
+    zoom_user_id: str
     token: str
     api_url: str
 
@@ -33,8 +34,11 @@ class FoundMeeting:
 
 @dataclass(frozen=True)
 class MeetingDetails:
+    """A meeting as Zoom has it; `starts_at` is absent where Zoom says none."""
+
     id: int
     way_in: WayIn
+    starts_at: datetime | None = None
 
 
 class Refused(Exception):

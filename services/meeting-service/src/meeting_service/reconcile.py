@@ -17,9 +17,16 @@ from convoke.contracts.meetings import FailureCode
 from convoke.due_work import Claim
 from convoke.messaging.outbox import Outbox
 from meeting_service.domain.announcements import Announcement, announce
-from meeting_service.domain.body import Body
+from meeting_service.domain.body import Body, has_start_of
 from meeting_service.domain.marker import MarkerKey, Reference
-from meeting_service.domain.meeting import DOUBT_LASTS, WAITS_FOR_PEOPLE, Intent, MeetingAtZoom, SessionMeeting
+from meeting_service.domain.meeting import (
+    DOUBT_LASTS,
+    WAITS_FOR_PEOPLE,
+    Condemned,
+    Intent,
+    MeetingAtZoom,
+    SessionMeeting,
+)
 from meeting_service.domain.reasons import reason
 from meeting_service.domain.steps import Create, Delete, Resolve, Rest, Step, Update, Withdraw, next_step
 from meeting_service.mongo import LeaseLost, Meetings
@@ -28,10 +35,13 @@ from meeting_service.ports import Access, AccessTokens, FoundMeeting, InDoubt, M
 log: BoundLogger = get_logger(__name__)
 
 LEASE = timedelta(seconds=20)
-"""Longer than the HTTP budget of one step; every stored state renews it."""
+"""Longer than one call to Zoom; every stored state renews it, and none is called with too little of it left."""
 
-STEP_BUDGET = timedelta(seconds=15)
-"""What a step may take at Zoom."""
+CALL_BUDGET = timedelta(seconds=12)
+"""What has to be left of the lease before a call to Zoom (zoom.client.WITHIN, and some for a busy machine)."""
+
+INTENT_STORED_WITHIN = timedelta(seconds=2)
+"""An intent that took longer to store is not carried out: its time in doubt would end too early."""
 
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(seconds=1), timedelta(minutes=1)
 LOOK_AT_PARKED_AFTER = timedelta(hours=1)
@@ -49,6 +59,10 @@ class _Work:
     state: SessionMeeting
     access: Access | None = None
     token_was_replaced: bool = False
+    has_sent: bool = False
+    """Something that changes Zoom was sent, and what came of it is not stored yet."""
+    made: Condemned | None = None
+    """The meeting that was made so, if it is known."""
 
     @property
     def organization_id(self) -> str:
@@ -69,10 +83,13 @@ class Reconciler:
     async def reconcile(self, claim: Claim) -> None:
         """Take steps until there is nothing to do before a later time, then give the lease back."""
         with bound_contextvars(session_id=claim.document["_id"]):
+            work = _Work(claim, self.meetings.read(claim.document))
             try:
-                await self._work_on(_Work(claim, self.meetings.read(claim.document)))
+                await self._work_on(work)
             except LeaseLost:
-                log.warning("lease.lost")
+                log.warning("lease.lost", has_sent=work.has_sent)
+                if work.has_sent:
+                    await self.meetings.own_up(work.state.session.id, work.made, self.clock())
 
     async def _work_on(self, work: _Work) -> None:
         for _ in range(MOST_STEPS):
@@ -105,6 +122,12 @@ class Reconciler:
         now = self.clock()
         work.claim = await self.meetings.save(work.claim, state, announcement, now, now + LEASE)
         work.state = self.meetings.read(work.claim.document)
+        work.has_sent, work.made = False, None
+
+    async def _hold(self, work: _Work) -> None:
+        """Make sure that the lease outlasts the next call. Raises LeaseLost."""
+        if work.claim.until - self.clock() < CALL_BUDGET:
+            await self._keep(work, work.state)
 
     async def _take(self, work: _Work, step: Step) -> None:
         try:
@@ -135,59 +158,83 @@ class Reconciler:
             case Update(meeting, body):
                 await self._update(work, meeting, body)
             case Withdraw(meeting):
-                await self._delete(work, meeting.id, meeting.connection_id)
+                await self._delete(work, meeting)
                 work.state = work.state.gone()
             case Delete(condemned):
-                await self._delete(work, condemned.id, condemned.connection_id)
+                await self._delete(work, condemned)
                 work.state = work.state.without_condemned(condemned.id)
 
     async def _create(self, work: _Work, step: Create) -> None:
         """Store the intent, then create: whatever happens in between, the mark in the agenda tells of it."""
-        work.access = await self.tokens.to_make(work.organization_id, work.state.session.host.id)
-        intended = work.state.intend(work.access.connection_id, step.generation, step.body, self.clock())
+        work.access = access = await self.tokens.to_make(work.organization_id, work.state.session.host.id)
+        began = self.clock()
+        intended = work.state.intend(access.connection_id, access.zoom_user_id, step.generation, step.body, began)
         await self._keep(work, intended)
+        if self.clock() - began > INTENT_STORED_WITHIN:
+            work.state = work.state.not_created()
+            return
+        work.has_sent = True
         try:
-            details = await self.zoom.create(work.access, step.body)
+            details = await self.zoom.create(access, step.body)
         except (Refused, TokenRefused):
             work.state = work.state.not_created()
             raise
         work.state = work.state.created(details.id, details.way_in)
+        work.made = Condemned(details.id, access.connection_id, access.zoom_user_id)
 
     async def _resolve(self, work: _Work, intent: Intent) -> None:
         """Look for what a create in doubt made: adopt it, or know that there is nothing."""
-        access = await self._access(work, intent.connection_id)
-        reference = Reference(work.state.session.id, intent.generation)
-        found = [one async for one in self.zoom.scheduled(access) if self.marker_key.find(one.agenda) == reference]
+        access = await self._access(work, intent)
+        found = await self._find(work, access, Reference(work.state.session.id, intent.generation))
         if not found:
             work.state = work.state.not_created()
             return
         oldest, *twins = sorted(found, key=_age)
-        details = await self.zoom.get(access, oldest.id)
+        await self._hold(work)
+        try:
+            details = await self.zoom.get(access, oldest.id)
+        except MeetingGone:  # deleted since it was listed: looking again tells what is left
+            return
         adopted = work.state.created(details.id, details.way_in)
         work.state = adopted.with_twins(tuple(twin.id for twin in twins))
         log.info("meeting.adopted", zoom_meeting_id=oldest.id, twins=len(twins))
 
+    async def _find(self, work: _Work, access: Access, reference: Reference) -> list[FoundMeeting]:
+        found = []
+        await self._hold(work)
+        async for meeting in self.zoom.scheduled(access):
+            await self._hold(work)
+            if self.marker_key.find(meeting.agenda) == reference:
+                found.append(meeting)
+        return found
+
     async def _update(self, work: _Work, meeting: MeetingAtZoom, body: Body) -> None:
         """Push what the booking owns, then pull what Zoom owns: an update answers with nothing."""
-        access = await self._access(work, meeting.connection_id)
-        if work.claim.until - self.clock() < STEP_BUDGET:
-            await self._keep(work, work.state)
+        access = await self._access(work, meeting)
+        await self._hold(work)
+        work.has_sent = True
         try:
             await self.zoom.update(access, meeting.id, body)
             details = await self.zoom.get(access, meeting.id)
         except MeetingGone:
             work.state = work.state.gone()
-        else:
-            work.state = work.state.updated(body, details.way_in)
+            return
+        if not has_start_of(body, details.starts_at):
+            raise Refused("zoom_rejected", "Zoom kept another time: it ignores one that has passed")
+        work.state = work.state.updated(body, details.way_in)
 
-    async def _delete(self, work: _Work, zoom_id: int, connection_id: str) -> None:
-        access = await self._access(work, connection_id)
+    async def _delete(self, work: _Work, meeting: MeetingAtZoom | Condemned) -> None:
+        access = await self._access(work, meeting)
+        await self._hold(work)
         with contextlib.suppress(MeetingGone):
-            await self.zoom.delete(access, zoom_id)
+            await self.zoom.delete(access, meeting.id)
 
-    async def _access(self, work: _Work, connection_id: str) -> Access:
-        work.access = await self.tokens.to_change(work.organization_id, connection_id)
-        return work.access
+    async def _access(self, work: _Work, made: MeetingAtZoom | Condemned | Intent) -> Access:
+        """Return access to what was made; only the Zoom user who made it can see or change it."""
+        work.access = access = await self.tokens.to_change(work.organization_id, made.connection_id)
+        if access.zoom_user_id != made.zoom_user_id:
+            raise Refused("zoom_reauthorization_required", "Another Zoom user is connected now than made the meeting")
+        return access
 
     def _failed(self, work: _Work, step: Step, code: FailureCode, detail: str, retry_at: datetime | None) -> None:
         until = retry_at or self.clock() + _pause(code, work.state.failures)

@@ -3,13 +3,17 @@
 from base64 import b64decode
 from typing import Annotated
 
-from pydantic import BeforeValidator, SecretBytes, SecretStr
+from pydantic import BeforeValidator, Field, SecretBytes, SecretStr
 
 from convoke.settings import ServiceSettings
 
 
-def _key(text: object) -> object:
-    return b64decode(text, validate=True) if isinstance(text, str) else text
+def _keys(text: object) -> object:
+    """Read base64 keys, separated by commas: the first writes, all recognise."""
+    return [b64decode(key, validate=True) for key in text.split(",")] if isinstance(text, str) else text
+
+
+MarkerSecret = Annotated[SecretBytes, Field(min_length=32)]
 
 
 class Settings(ServiceSettings):
@@ -17,4 +21,4 @@ class Settings(ServiceSettings):
     auth_service_url: str
     service_client_id: str
     service_client_secret: SecretStr
-    marker_key: Annotated[SecretBytes, BeforeValidator(_key)]
+    marker_key: Annotated[list[MarkerSecret], BeforeValidator(_keys), Field(min_length=1)]

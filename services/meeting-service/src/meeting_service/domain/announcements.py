@@ -35,10 +35,16 @@ def announce(state: SessionMeeting, marker_key: MarkerKey) -> tuple[SessionMeeti
 def _outcome(state: SessionMeeting, marker_key: MarkerKey) -> Literal["ready", "failed", "canceled"] | None:
     if is_current(state, marker_key):
         return "ready"
-    if state.is_wanted:
+    something_left = state.meeting is not None or state.intent is not None
+    if state.is_wanted or something_left:
         return "failed" if state.reason else None
-    nothing_left = state.meeting is None and state.intent is None
-    return "canceled" if nothing_left and state.outcome in {"ready", "failed"} else None
+    return "canceled" if _is_news(state) else None
+
+
+def _is_news(state: SessionMeeting) -> bool:
+    """Tell whether somebody waits to hear that there is no meeting any more, or will be none."""
+    called_off = state.session.status == "canceled" and state.session.location.kind == "zoom"
+    return state.outcome in {"ready", "failed"} or (called_off and state.outcome == "none")
 
 
 def _untold(state: SessionMeeting, outcome: str) -> Mapping[str, Seat]:
@@ -47,7 +53,8 @@ def _untold(state: SessionMeeting, outcome: str) -> Mapping[str, Seat]:
     return {
         booking_id: seat
         for booking_id, seat in state.seats.items()
-        if seat.booking.status == "confirmed" and seat.told != (seat.booking.revision, state.record_revision)
+        if (seat.booking.status == "confirmed" or not state.is_wanted)
+        and seat.told != (seat.booking.revision, state.record_revision)
     }
 
 

@@ -4,6 +4,7 @@ Field limits and formats: Zoom, Meetings API, "Create a meeting" and "Update a m
 """
 
 import math
+from datetime import UTC, datetime
 from typing import Any
 
 from convoke.contracts import Session, ZoomOptions
@@ -11,6 +12,8 @@ from convoke.contracts import Session, ZoomOptions
 SCHEDULED = 2
 LONGEST_TOPIC = 200
 LONGEST_AGENDA = 2000
+
+START = "%Y-%m-%dT%H:%M:%SZ"
 
 Body = dict[str, Any]
 
@@ -21,12 +24,17 @@ def body_of(session: Session, marker: str) -> Body:
         "topic": session.title[:LONGEST_TOPIC],
         "type": SCHEDULED,
         # With `Z` it is GMT; `timezone` then only says how Zoom displays it.
-        "start_time": session.starts_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "start_time": session.starts_at.strftime(START),
         "duration": math.ceil((session.ends_at - session.starts_at).total_seconds() / 60),
         "timezone": session.timezone,
         "agenda": f"{marker}\n{session.description}".strip()[:LONGEST_AGENDA],
         "settings": {"use_pmi": False, **_chosen(session.zoom)},
     }
+
+
+def has_start_of(body: Body, starts_at: datetime | None) -> bool:
+    """Tell whether a meeting starts as a body says; one for which Zoom says no start does."""
+    return starts_at is None or starts_at.astimezone(UTC).strftime(START) == body["start_time"]
 
 
 def _chosen(options: ZoomOptions) -> Body:

@@ -20,14 +20,14 @@ class Reference:
 
 
 class MarkerKey:
-    """Writes and recognises markers; one that was made with another key is not ours."""
+    """Writes markers with the first key and recognises those of every key; another key's are not ours."""
 
-    def __init__(self, key: bytes) -> None:
-        self._key = key
+    def __init__(self, *keys: bytes) -> None:
+        self._keys = keys
 
     def marker(self, reference: Reference) -> str:
         """Return `[ref:<session>.<generation>.<hmac>]`."""
-        return f"[ref:{reference.session_id}.{reference.generation}.{self._signature(reference)}]"
+        return f"[ref:{reference.session_id}.{reference.generation}.{_signature(self._keys[0], reference)}]"
 
     def find(self, agenda: str) -> Reference | None:
         """Return the reference in an agenda, None where there is none with our signature."""
@@ -35,9 +35,10 @@ class MarkerKey:
         if not found:
             return None
         reference = Reference(found["session"], int(found["generation"]))
-        genuine = hmac.compare_digest(self._signature(reference), found["signature"])
+        genuine = any(hmac.compare_digest(_signature(key, reference), found["signature"]) for key in self._keys)
         return reference if genuine else None
 
-    def _signature(self, reference: Reference) -> str:
-        text = f"{reference.session_id}.{reference.generation}".encode()
-        return hmac.new(self._key, text, hashlib.sha256).hexdigest()[:8]
+
+def _signature(key: bytes, reference: Reference) -> str:
+    text = f"{reference.session_id}.{reference.generation}".encode()
+    return hmac.new(key, text, hashlib.sha256).hexdigest()[:8]

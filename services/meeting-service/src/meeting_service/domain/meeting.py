@@ -17,7 +17,10 @@ Change = Literal["created", "rescheduled", "unchanged", "replaced"]
 Outcome = Literal["none", "ready", "failed", "canceled"]
 
 DOUBT_LASTS = timedelta(seconds=15)
-"""How long after it was sent a create may still take effect at Zoom; longer than our whole HTTP budget."""
+"""How long after its intent a create may still take effect at Zoom.
+
+Longer than storing the intent and our whole HTTP budget together (reconcile.INTENT_STORED_WITHIN, zoom.client.WITHIN).
+"""
 
 WAITS_FOR_PEOPLE: frozenset[FailureCode] = frozenset(
     {
@@ -51,15 +54,28 @@ class WayIn:
 
 
 @dataclass(frozen=True)
+class Condemned:
+    """A meeting at Zoom that is ours and not wanted."""
+
+    id: int
+    connection_id: str
+    zoom_user_id: str
+
+
+@dataclass(frozen=True)
 class MeetingAtZoom:
     """A meeting that exists at Zoom as far as we know. `body` is what Zoom last accepted of us."""
 
     id: int
     connection_id: str
+    zoom_user_id: str
     generation: int
     wanted_generation: int
     body: Body
     way_in: WayIn
+
+    def condemned(self) -> Condemned:
+        return Condemned(self.id, self.connection_id, self.zoom_user_id)
 
 
 @dataclass(frozen=True)
@@ -67,19 +83,12 @@ class Intent:
     """A create that was begun: it may have taken effect at Zoom until it is resolved."""
 
     connection_id: str
+    zoom_user_id: str
     generation: int
     attempt: int
     wanted_generation: int
     body: Body
     started_at: datetime
-
-
-@dataclass(frozen=True)
-class Condemned:
-    """A meeting at Zoom that is ours and not wanted."""
-
-    id: int
-    connection_id: str
 
 
 @dataclass(frozen=True)
@@ -103,7 +112,11 @@ class SessionMeeting:
     attempt: int = 0
     intent: Intent | None = None
     meeting: MeetingAtZoom | None = None
+    is_unsure: bool = False
+    """An update of somebody who had lost the lease may have come after ours: Zoom has to be told again."""
     condemned: tuple[Condemned, ...] = ()
+    clean_up_at: datetime | None = None
+    """When the condemned are to be tried again."""
     outcome: Outcome = "none"
     reason: FailureReason | None = None
     failures: int = 0
@@ -128,11 +141,13 @@ class SessionMeeting:
     def has_ended(self, now: datetime) -> bool:
         return self.session.ends_at <= now
 
-    def intend(self, connection_id: str, generation: int, body: Body, now: datetime) -> "SessionMeeting":
+    def intend(
+        self, connection_id: str, zoom_user_id: str, generation: int, body: Body, now: datetime
+    ) -> "SessionMeeting":
         """Remember a create before it is sent: without this a crash would lose or double the meeting."""
         attempt = self.attempt + 1
         wanted = self.session.wanted_generation
-        intent = Intent(connection_id, generation, attempt, wanted, body, now)
+        intent = Intent(connection_id, zoom_user_id, generation, attempt, wanted, body, now)
         return replace(
             self, intent=intent, generation=generation, open_generation=generation, attempt=attempt, retry_at=None
         )
@@ -143,9 +158,15 @@ class SessionMeeting:
             raise ValueError(f"session {self.session.id}: a meeting without an intent")
         intent = self.intent
         meeting = MeetingAtZoom(
-            zoom_id, intent.connection_id, intent.generation, intent.wanted_generation, intent.body, way_in
+            zoom_id,
+            intent.connection_id,
+            intent.zoom_user_id,
+            intent.generation,
+            intent.wanted_generation,
+            intent.body,
+            way_in,
         )
-        replaced = (Condemned(self.meeting.id, self.meeting.connection_id),) if self.meeting else ()
+        replaced = (self.meeting.condemned(),) if self.meeting else ()
         return replace(
             self._recorded(),
             intent=None,
@@ -162,14 +183,14 @@ class SessionMeeting:
         """More than one meeting carries our mark: the others are to go."""
         if self.meeting is None:
             raise ValueError(f"session {self.session.id}: twins of no meeting")
-        twins = tuple(Condemned(zoom_id, self.meeting.connection_id) for zoom_id in zoom_ids)
+        twins = tuple(replace(self.meeting.condemned(), id=zoom_id) for zoom_id in zoom_ids)
         return replace(self, condemned=(*self.condemned, *twins))
 
     def updated(self, body: Body, way_in: WayIn) -> "SessionMeeting":
         """Zoom accepted the body."""
         if self.meeting is None:
             raise ValueError(f"session {self.session.id}: an update of no meeting")
-        return replace(self._recorded(), meeting=replace(self.meeting, body=body, way_in=way_in))
+        return replace(self._recorded(), meeting=replace(self.meeting, body=body, way_in=way_in), is_unsure=False)
 
     def gone(self) -> "SessionMeeting":
         """The meeting is no longer at Zoom: a deleted meeting is never updated, a new need makes a new one."""
@@ -186,8 +207,8 @@ class SessionMeeting:
         return replace(failed, failures=self.failures + 1, retry_at=retry_at)
 
     def delayed(self, retry_at: datetime) -> "SessionMeeting":
-        """Something failed that the session's own meeting does not depend on."""
-        return replace(self, failures=self.failures + 1, retry_at=retry_at)
+        """Something could not be cleaned up; the session's own meeting does not depend on it."""
+        return replace(self, failures=self.failures + 1, clean_up_at=retry_at)
 
     def waits(self, now: datetime) -> bool:
         """Tell whether it is too early to try again."""
@@ -198,8 +219,12 @@ class SessionMeeting:
     def _has_another_need(self, failed: FailureCode) -> bool:
         """Tell whether something is needed now that the failure does not stand in the way of."""
         if failed == "zoom_daily_limit":  # it counts creates and updates only (Zoom: rate limits)
-            return not self.is_wanted and self.intent is None
-        return failed in WAITS_FOR_PEOPLE and self.session.revision > self.failed_revision
+            return not self.is_wanted and self.intent is None and self._changed_since_failure
+        return failed in WAITS_FOR_PEOPLE and self._changed_since_failure
+
+    @property
+    def _changed_since_failure(self) -> bool:
+        return self.session.revision > self.failed_revision
 
     def woken(self) -> "SessionMeeting":
         """Somebody nudged while this failed: the reason why people had to act may be mended already."""

@@ -65,7 +65,7 @@ def next_step(state: SessionMeeting, marker_key: MarkerKey, now: datetime) -> St
         return _towards_a_meeting(state, marker_key, now)
     if state.meeting:
         return Withdraw(state.meeting)
-    return _clean_up(state)
+    return _clean_up(state, now)
 
 
 def is_current(state: SessionMeeting, marker_key: MarkerKey) -> bool:
@@ -74,6 +74,7 @@ def is_current(state: SessionMeeting, marker_key: MarkerKey) -> bool:
     return (
         state.is_wanted
         and meeting is not None
+        and not state.is_unsure
         and meeting.wanted_generation >= state.session.wanted_generation
         and meeting.body == _body(state, meeting.generation, marker_key)
     )
@@ -81,13 +82,13 @@ def is_current(state: SessionMeeting, marker_key: MarkerKey) -> bool:
 
 def _towards_a_meeting(state: SessionMeeting, marker_key: MarkerKey, now: datetime) -> Step:
     if state.has_ended(now):
-        return _clean_up(state)
+        return _clean_up(state, now)
     meeting = state.meeting
     if meeting is None or meeting.wanted_generation < state.session.wanted_generation:
         generation = state.open_generation or state.generation + 1
         return Create(generation, _body(state, generation, marker_key))
     if is_current(state, marker_key):
-        return _clean_up(state)
+        return _clean_up(state, now)
     return Update(meeting, _body(state, meeting.generation, marker_key))
 
 
@@ -95,5 +96,9 @@ def _body(state: SessionMeeting, generation: int, marker_key: MarkerKey) -> Body
     return body_of(state.session, marker_key.marker(Reference(state.session.id, generation)))
 
 
-def _clean_up(state: SessionMeeting) -> Step:
-    return Delete(state.condemned[0]) if state.condemned else Rest(None)
+def _clean_up(state: SessionMeeting, now: datetime) -> Step:
+    if not state.condemned:
+        return Rest(None)
+    if state.clean_up_at and state.clean_up_at > now:
+        return Rest(state.clean_up_at)
+    return Delete(state.condemned[0])

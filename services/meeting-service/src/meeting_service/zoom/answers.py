@@ -39,6 +39,7 @@ class _Meeting(BaseModel):
     join_url: str
     password: str | None = None
     host_email: str | None = None
+    start_time: AwareDatetime | None = None
     settings: Annotated[_Settings, BeforeValidator(_fields)] = _Settings()
 
 
@@ -64,9 +65,8 @@ def meeting_details(body: Any, join_hosts: frozenset[str]) -> MeetingDetails:
         DialIn(country=one.country or "", number=one.number, type=one.type or "")
         for one in meeting.settings.global_dial_in_numbers
     ]
-    return MeetingDetails(
-        meeting.id, WayIn(meeting.join_url, meeting.password or None, tuple(numbers), meeting.host_email or "")
-    )
+    way_in = WayIn(meeting.join_url, meeting.password or None, tuple(numbers), meeting.host_email or "")
+    return MeetingDetails(meeting.id, way_in, meeting.start_time)
 
 
 def page_of_meetings(body: Any) -> tuple[list[FoundMeeting], str | None]:

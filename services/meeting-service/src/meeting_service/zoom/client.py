@@ -1,5 +1,6 @@
 """The Zoom port over HTTP."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from typing import Any
@@ -12,8 +13,10 @@ from meeting_service.ports import Access, FoundMeeting, InDoubt, MeetingDetails,
 from meeting_service.zoom.answers import UnusableAnswer, meeting_details, page_of_meetings
 from meeting_service.zoom.errors import error_of
 
-BUDGET = httpx.Timeout(10.0, connect=3.0, pool=5.0)
-"""Seconds; the whole of it must end before a create stops being in doubt (domain.meeting.DOUBT_LASTS)."""
+WITHIN = 10.0
+"""Seconds for a whole call. httpx's own time-outs are for each phase and each chunk, and bound no call."""
+
+PHASES = httpx.Timeout(WITHIN, connect=3.0, pool=5.0)
 
 LARGEST_ANSWER = 2_000_000
 JOIN_HOSTS = frozenset({"zoom.us", "zoomgov.com", "zoom.com"})
@@ -58,17 +61,18 @@ class ZoomMeetings:
     async def _call(self, access: Access, method: str, path: str, body: Body | None = None) -> Any:
         """Return the parsed answer, None where it is empty. Raises what `zoom.errors` says an answer means."""
         try:
-            answer = await self._http.request(
-                method,
-                f"{access.api_url}/v2{path}",
-                json=body,
-                headers={"Authorization": f"Bearer {access.token}", "Accept": "application/json"},
-                timeout=BUDGET,
-                follow_redirects=False,
-            )
+            async with asyncio.timeout(WITHIN):
+                answer = await self._http.request(
+                    method,
+                    f"{access.api_url}/v2{path}",
+                    json=body,
+                    headers={"Authorization": f"Bearer {access.token}", "Accept": "application/json"},
+                    timeout=PHASES,
+                    follow_redirects=False,
+                )
         except _NEVER_SENT as error:
             raise Refused("zoom_unavailable", f"Zoom cannot be reached ({type(error).__name__})") from error
-        except httpx.HTTPError as error:
+        except (TimeoutError, httpx.HTTPError) as error:
             raise InDoubt(f"no answer from Zoom ({type(error).__name__})") from error
         if answer.is_success:
             return _parsed(answer)
