@@ -10,6 +10,9 @@ import httpx
 import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from hypothesis import example, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
 from pymongo import AsyncMongoClient
 
 from auth_service.mongo.clients import Clients
@@ -151,6 +154,20 @@ async def test_without_good_credentials_there_is_no_token(header: dict[str, str]
     assert answer.headers["www-authenticate"].startswith("Basic")
 
 
+SCHEMES = st.sampled_from([b"Basic ", b"basic  ", b"Basic\t", b"Basic", b"Bearer ", b""])
+CREDENTIALS = st.binary() | st.binary().map(base64.b64encode) | st.text().map(str.encode).map(base64.b64encode)
+
+
+@hypothesis_settings(max_examples=100, deadline=None, derandomize=True)
+@given(header=st.builds(bytes.__add__, SCHEMES, CREDENTIALS))
+@example(header=b"Basic \xe9")
+@example(header=b"Basic ====")
+async def test_no_authorization_header_gets_anything_but_a_refusal(auth: httpx.AsyncClient, header: bytes):
+    form = {"grant_type": "client_credentials", "audience": "notifier"}
+    answer = await auth.post("/oauth/token", data=form, headers=[(b"authorization", header)])
+    assert (answer.status_code, answer.json()["error"]) == (401, "invalid_client")
+
+
 async def test_a_wrong_secret_and_a_revoked_client_are_refused_alike(product: Caller, clients: Clients):
     wrong = await Caller(product.http, product.client_id, product.secret + "x").ask_token()
     assert (await product.ask_token()).status_code == 200
@@ -205,9 +222,9 @@ async def test_a_services_identity_follows_the_settings_also_when_its_secret_cha
     environment: dict[str, str], clock: MovableClock
 ):
     changed = {**environment, "SERVICE_CLIENTS": f"{SERVICE}=another=zoom.access-tokens"}
-    for given, good, bad in ((environment, SERVICE_SECRET, "another"), (changed, "another", SERVICE_SECRET)):
+    for environ, good, bad in ((environment, SERVICE_SECRET, "another"), (changed, "another", SERVICE_SECRET)):
         for _ in range(2):
-            async with replica(load(Settings, given), clock) as http:
+            async with replica(load(Settings, environ), clock) as http:
                 assert (await Caller(http, SERVICE, good).ask_token()).status_code == 200
                 assert (await Caller(http, SERVICE, bad).ask_token()).status_code == 401
 

@@ -1,7 +1,6 @@
 """The token endpoint and the published keys; errors are those of RFC 6749, section 5.2."""
 
 import base64
-import binascii
 from collections import Counter
 from typing import Any
 from urllib.parse import parse_qsl
@@ -108,7 +107,7 @@ def _credentials(request: Request, form: dict[str, str]) -> tuple[str, str]:
         raise _Refused("invalid_request", "Send the credentials once, by Basic or in the form.")
     try:
         client_id, _, secret = base64.b64decode(encoded, validate=True).decode().partition(":")
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:
         raise _Refused("invalid_client", "The Basic credentials cannot be read.", 401) from None
     return client_id, secret
 
