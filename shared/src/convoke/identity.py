@@ -174,12 +174,20 @@ class ServiceToken:
         self._audience = audience
         self._token = ""
         self._renew_at = float("-inf")
+        self._failure: Exception | None = None
         self._fetching = asyncio.Lock()
 
     async def get(self) -> str:
-        """Return a valid token. Raises httpx.HTTPError."""
+        """Return a valid token. Raises httpx.HTTPError.
+
+        There is one fetch at a time, and who waited for one that failed does not begin another: with an auth-service
+        that hangs, the last in a queue of workers would learn of it only after as many time-outs.
+        """
+        failure_before = self._failure
         async with self._fetching:
             if time.monotonic() >= self._renew_at:
+                if self._failure is not None and self._failure is not failure_before:
+                    raise self._failure
                 await self._fetch()
             return self._token
 
@@ -188,9 +196,18 @@ class ServiceToken:
         self._renew_at = float("-inf")
 
     async def _fetch(self) -> None:
+        try:
+            body = await self._asked()
+            self._token = body["access_token"]
+            self._renew_at = time.monotonic() + max(body["expires_in"] - RENEW_BEFORE, 1.0)
+        except Exception as failure:
+            self._failure = failure
+            raise
+        self._failure = None
+
+    async def _asked(self) -> dict[str, Any]:
         form = {"grant_type": "client_credentials", "audience": self._audience}
         answer = await self._http.post(self._url, data=form, auth=self._credentials)
         answer.raise_for_status()
-        body = answer.json()
-        self._token = body["access_token"]
-        self._renew_at = time.monotonic() + max(body["expires_in"] - RENEW_BEFORE, 1.0)
+        body: dict[str, Any] = answer.json()
+        return body

@@ -23,6 +23,7 @@ from jwt.algorithms import OKPAlgorithm
 from convoke import identity
 from convoke.identity import Caller, KeysUnavailable, ServiceToken, TokenVerifier, requires
 from convoke.problems import answer_with_problems
+from tests.support.eventually import eventually
 
 AUDIENCE = "booking-service"
 CALLER = Caller("client_1", "org_1", frozenset({"bookings.read", "bookings.write"}))
@@ -322,3 +323,42 @@ async def test_a_token_that_cannot_be_had_is_an_http_error_and_the_next_try_asks
         await service_token.get()
     auth.away = False
     assert await service_token.get() == "token-2"
+
+
+@pytest.fixture
+async def hanging() -> AsyncIterator[str]:
+    """Return the address of an auth-service that takes connections and never answers."""
+
+    async def never_answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    server = await asyncio.start_server(never_answer, "127.0.0.1", 0)
+    async with server:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+
+
+async def test_sixteen_that_wait_for_an_auth_service_that_hangs_wait_as_long_as_one(hanging: str):
+    async with httpx.AsyncClient(timeout=0.5, trust_env=False) as http:
+        token = ServiceToken(http, hanging, "meeting-service", "its secret", AUDIENCE)
+        async with asyncio.timeout(2):
+            outcomes = await asyncio.gather(*(token.get() for _ in range(16)), return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes] == [httpx.ReadTimeout] * 16
+
+
+async def test_who_comes_after_a_failed_fetch_asks_again(auth: AuthService, service_token: ServiceToken):
+    auth.away = True
+    outcomes = await asyncio.gather(*(service_token.get() for _ in range(5)), return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes] == [httpx.HTTPStatusError] * 5
+    assert len(auth.token_requests) == 1
+    with pytest.raises(httpx.HTTPStatusError):
+        await service_token.get()
+    auth.away = False
+    assert set(await asyncio.gather(*(service_token.get() for _ in range(5)))) == {"token-3"}
+
+
+async def test_a_wait_that_is_given_up_leaves_the_others_a_token(auth: AuthService, service_token: ServiceToken):
+    first, second = (asyncio.create_task(service_token.get()) for _ in range(2))
+    await eventually(lambda: auth.token_requests, every=0)
+    first.cancel()
+    assert await second == f"token-{len(auth.token_requests)}"
