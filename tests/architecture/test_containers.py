@@ -19,6 +19,7 @@ import zoom_sandbox.settings
 from convoke.settings import load
 from local_stack.addresses import SERVICES
 from local_stack.installation import InContainers
+from local_stack.settings_of_services import OPERATOR
 
 REPOSITORY = Path(__file__).parents[2]
 COMPOSE_FILE = REPOSITORY / "docker-compose.yml"
@@ -162,7 +163,15 @@ def test_services_know_the_secrets_that_auth_service_expects(compose: Compose) -
     seeded = load(import_module("auth_service.settings").Settings, settings["auth-service"]).service_clients
     known = {client.client_id: client.client_secret.get_secret_value() for client in seeded}
     told = [one for one in settings.values() if "SERVICE_CLIENT_ID" in one]
+    assert known.pop("operator")
     assert known == {one["SERVICE_CLIENT_ID"]: one["SERVICE_CLIENT_SECRET"] for one in told}
+
+
+def test_operators_are_known_as_they_are_without_containers(compose: Compose) -> None:
+    """The same id, secret and scopes, so that one request works in both."""
+    given, settings = _settings(compose["services"]["auth-service"]), import_module("auth_service.settings").Settings
+    [operator] = load(settings, {**given, "SERVICE_CLIENTS": OPERATOR}).service_clients
+    assert operator in load(settings, given).service_clients
 
 
 def test_the_demo_finds_what_it_looks_for(compose: Compose) -> None:

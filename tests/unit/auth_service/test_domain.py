@@ -67,7 +67,10 @@ def test_a_client_accepts_its_own_secret_and_nobody_accepts_anything():
     assert hash_of(secret) not in repr(client)
 
 
-@pytest.mark.parametrize("scopes", [(), ("zoom.access-tokens",), ("bookings.read", "everything")])
+@pytest.mark.parametrize(
+    "scopes",
+    [(), ("zoom.access-tokens",), ("meetings.read",), ("notifier.read",), ("bookings.read", "everything")],
+)
 def test_an_api_client_gets_no_scope_that_is_not_for_tenants(scopes: tuple[str, ...]):
     with pytest.raises(UnknownScope):
         check_tenant_scopes(scopes)

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from local_stack.addresses import Ports
 
 ZOOM_CLIENT_ID = "convoke-local"
+OPERATOR = "operator=operator-for-development-only=meetings.read notifier.read"
+"""Whoever looks after the system, as docker-compose.yml names them: the same request works in both."""
 
 
 @dataclass(frozen=True)
@@ -108,7 +110,8 @@ def _client(system: Surroundings, service: str) -> dict[str, str]:
 
 def _service_clients(system: Surroundings) -> str:
     scopes = {"booking-service": "", "meeting-service": "zoom.access-tokens", "notifier": ""}
-    return ",".join(f"{name}={_password(system, name)}={scope}" for name, scope in scopes.items())
+    services = (f"{name}={_password(system, name)}={scope}" for name, scope in scopes.items())
+    return ",".join([*services, OPERATOR])
 
 
 def _password(system: Surroundings, name: str) -> str:
