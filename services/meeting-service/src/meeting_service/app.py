@@ -13,7 +13,7 @@ from convoke.messaging.connections import Connections
 from convoke.messaging.outbox import Outbox
 from convoke.serving import http_app
 from convoke.vault import Vault
-from meeting_service.auth import ZoomAccessTokens
+from meeting_service.auth import ANSWERS_WITHIN, ZoomAccessTokens
 from meeting_service.domain.marker import MarkerKey
 from meeting_service.events import expand
 from meeting_service.handlers import Handlers
@@ -24,7 +24,7 @@ from meeting_service.reconcile import LEASE, Reconciler
 from meeting_service.settings import Settings
 from meeting_service.zoom.client import PHASES, ZoomMeetings
 
-ASK_AUTH_WITHIN = httpx.Timeout(5.0, connect=2.0)
+ASK_AUTH_WITHIN = httpx.Timeout(ANSWERS_WITHIN, connect=2.0)
 
 
 def build_app(settings: Settings) -> FastAPI:

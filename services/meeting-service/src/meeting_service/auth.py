@@ -1,5 +1,6 @@
 """The AccessTokens port over auth-service's internal HTTP, with a short cache."""
 
+import asyncio
 import hashlib
 import time
 from typing import Any
@@ -12,6 +13,9 @@ from meeting_service.ports import Access, Refused
 
 CACHED_FOR = 30.0
 """Seconds; the longest time for which a replica may go on with a token after a change of the connection."""
+
+ANSWERS_WITHIN = 12.0
+"""Seconds for the whole; auth-service itself waits up to ten for a refresh at Zoom."""
 
 _CODES: dict[str, FailureCode] = {
     "zoom-not-connected": "zoom_not_connected",
@@ -57,11 +61,9 @@ class ZoomAccessTokens:
 
     async def _ask(self, body: dict[str, str]) -> Access:
         try:
-            answer = await self._post(body)
-            if answer.status_code == httpx.codes.UNAUTHORIZED:
-                self._own_token.forget()
-                answer = await self._post(body)
-        except httpx.HTTPError as error:
+            async with asyncio.timeout(ANSWERS_WITHIN):
+                answer = await self._post_with_own_token(body)
+        except (TimeoutError, httpx.HTTPError) as error:
             raise Refused("zoom_unavailable", f"auth-service does not answer ({type(error).__name__})") from error
         if not answer.is_success:
             raise _refusal(answer)
@@ -69,6 +71,13 @@ class ZoomAccessTokens:
         return Access(
             token["connection_id"], token["zoom_user_id"], token["access_token"], token["api_url"].rstrip("/")
         )
+
+    async def _post_with_own_token(self, body: dict[str, str]) -> httpx.Response:
+        answer = await self._post(body)
+        if answer.status_code == httpx.codes.UNAUTHORIZED:
+            self._own_token.forget()
+            answer = await self._post(body)
+        return answer
 
     async def _post(self, body: dict[str, str]) -> httpx.Response:
         bearer = await self._own_token.get()

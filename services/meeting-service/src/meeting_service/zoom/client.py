@@ -28,9 +28,10 @@ _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, http
 class ZoomMeetings:
     """Meetings of the user that a token belongs to (`me`: user-managed apps must use it)."""
 
-    def __init__(self, http: httpx.AsyncClient, clock: Clock = utc_now) -> None:
+    def __init__(self, http: httpx.AsyncClient, clock: Clock = utc_now, within: float = WITHIN) -> None:
         self._http = http
         self._clock = clock
+        self._within = within
 
     async def create(self, access: Access, body: Body) -> MeetingDetails:
         # Without this the account's "require a passcode" would refuse a meeting for which none is given.
@@ -61,7 +62,7 @@ class ZoomMeetings:
     async def _call(self, access: Access, method: str, path: str, body: Body | None = None) -> Any:
         """Return the parsed answer, None where it is empty. Raises what `zoom.errors` says an answer means."""
         try:
-            async with asyncio.timeout(WITHIN):
+            async with asyncio.timeout(self._within):
                 answer = await self._http.request(
                     method,
                     f"{access.api_url}/v2{path}",
