@@ -210,6 +210,34 @@ def test_subscriptions_are_read_from_the_source():
     assert subscribed("x = [Subscription(NOTIFIER_MEETINGS, {A: b})]") == ["NOTIFIER_MEETINGS"]
 
 
+def handled(source: str) -> dict[str, set[str]]:
+    """Return by stream which event classes the source of a `messaging` module names handlers for."""
+    calls = (node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call))
+    return {
+        ast.unparse(call.args[0]): {ast.unparse(key) for key in call.args[1].keys if key}
+        for call in calls
+        if ast.unparse(call.func) == "Subscription" and len(call.args) > 1 and isinstance(call.args[1], ast.Dict)
+    }
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_every_event_of_a_subscribed_stream_has_a_handler(service: str):
+    for module in (REPOSITORY / "services" / service / "src").rglob("*.py"):
+        for name, events in handled(module.read_text()).items():
+            stream: Stream = getattr(contracts_topology, name)
+            assert events == {event.__name__ for event in stream.events}, f"{module.name}: {stream.queue}"
+
+
+def test_handlers_are_read_from_the_source():
+    assert handled("x = [Subscription(NOTIFIER_MEETINGS, {A: b, C: d})]") == {"NOTIFIER_MEETINGS": {"A", "C"}}
+
+
+def test_every_event_that_is_routed_is_listed_with_the_contracts():
+    assert {event for stream in TOPOLOGY for event in stream.events} <= set(EVENTS), (
+        "list it in convoke.contracts.EVENTS"
+    )
+
+
 def events_named(service: str) -> set[str]:
     """Return the event classes that a service handles or publishes: whatever it names."""
     known = {event.__name__ for event in EVENTS}
