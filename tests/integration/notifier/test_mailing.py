@@ -113,6 +113,42 @@ async def test_a_new_time_that_comes_before_the_booking_is_one_confirmation(
     assert event_of(mail)["DTSTART"].dt == second.starts_at
 
 
+async def test_a_new_time_is_told_with_its_reason_also_when_its_meeting_is_ready_first(
+    publish: Publish, mail_server: MailServer, collection: Collection
+) -> None:
+    """Two queues keep no order between them: the mail waits a moment for the event that tells the reason."""
+    first = Story()
+    second = first.next(starts_at=first.starts_at + timedelta(hours=1), meeting_revision=2)
+    await publish(first.created(), first.ready())
+    await mailed(mail_server, first, 1)
+    await publish(second.ready())
+    await eventually(lambda: collection.find_one({"_id": first.booking_id, "revision.0": second.revision}))
+    await publish(second.rescheduled("Train strike"))
+    await mailed(mail_server, first, 2)
+    await settled(collection, second)
+    for side in (first.host_email, first.invitee_email):
+        (_, mail) = mail_server.mails_to(side)
+        assert "Train strike" in text_of(mail)
+
+
+async def test_a_new_time_whose_own_event_is_missing_is_told_all_the_same(
+    publish: Publish, mail_server: MailServer, collection: Collection
+) -> None:
+    """The wait for the reason ends by itself, and the event that comes too late mails nothing again."""
+    first = Story()
+    second = first.next(starts_at=first.starts_at + timedelta(hours=1), meeting_revision=2)
+    await publish(first.created(), first.ready())
+    await mailed(mail_server, first, 1)
+    await publish(second.ready())
+    await mailed(mail_server, first, 2)
+    await settled(collection, second)
+    await publish(second.rescheduled("Train strike"))
+    await eventually(lambda: collection.find_one({"_id": first.booking_id, "revision.3": second.revision}))
+    document = await settled(collection, second)
+    assert len(document["deliveries"]) == 4
+    assert mail_server.copies(first.host_email, first.invitee_email) == [2, 2]
+
+
 async def test_another_link_at_the_same_time_is_told(publish: Publish, mail_server: MailServer) -> None:
     """A meeting that was replaced reaches both sides with its new link, in the same calendar entry."""
     first = Story()

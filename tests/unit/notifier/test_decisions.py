@@ -7,12 +7,14 @@ from typing import Any
 
 import pytest
 
-from convoke.contracts import BookingCanceled, Location, MeetingReady
+from convoke.contracts import BookingCanceled, BookingRescheduled, Location, MeetingReady
 from convoke.messaging.cloudevents import Event
 from notifier.domain.deliveries import (
+    REASON_WITHIN,
     Correspondence,
     Delivery,
     State,
+    due_at,
     kind_owed,
     owed,
     with_deliveries,
@@ -30,7 +32,7 @@ def learned(*events: Event[Any], known: Snapshot | None = None) -> Snapshot:
         if isinstance(event.data, MeetingReady):
             known = with_meeting(known, event.data, event.time)
         else:
-            reason = event.data.reason if isinstance(event.data, BookingCanceled) else None
+            reason = event.data.reason if isinstance(event.data, BookingCanceled | BookingRescheduled) else None
             known = with_booking(known, event.data.booking, event.data.session, event.time, reason)
     assert known
     return known
@@ -186,9 +188,30 @@ def test_the_meeting_of_before_is_forgotten_when_the_place_changes() -> None:
     assert not snapshot.is_complete
 
 
+def test_every_order_of_the_events_ends_with_the_reason_of_the_newest_time() -> None:
+    """Also where Zoom's word of the new time comes first, and where a new title comes later."""
+    for order in permutations([FIRST.created(), MOVED.rescheduled("Train strike"), MOVED.ready()]):
+        assert learned(*order).reason == "Train strike"
+        assert learned(*order, MOVED.next(title="Another title").updated()).reason == "Train strike"
+        assert learned(*order, MOVED.next(canceled=True).canceled_event()).reason is None
+
+
+def test_only_a_new_time_without_its_own_event_waits_for_the_reason() -> None:
+    """The usual order, and every other mail, leaves at once."""
+    first, renamed = learned(FIRST.created(), FIRST.ready()), learned(FIRST.created(), RENAMED.ready())
+    awaited = learned(MOVED.ready(), known=first)
+    heard = learned(MOVED.rescheduled(), known=awaited)
+    usual = learned(MOVED.rescheduled(), MOVED.ready(), known=first)
+    dues = [
+        due_at(Correspondence("bkg", "org", snapshot, told(first)), NOW) for snapshot in (awaited, heard, usual, first)
+    ]
+    assert dues == [NOW + REASON_WITHIN, NOW, NOW, None]
+    assert due_at(Correspondence("bkg", "org", renamed), NOW) == NOW
+
+
 def test_an_event_that_is_not_newer_changes_nothing() -> None:
     """The same object comes back, so that nothing is written."""
-    snapshot = learned(FIRST.ready())
+    snapshot = learned(FIRST.ready(), FIRST.created())
     for event in (FIRST.created(), FIRST.ready(), FIRST.updated()):
         assert learned(event, known=snapshot) is snapshot
 

@@ -12,7 +12,7 @@ from convoke.due_work import Claim
 from convoke.mongo import Collection, Database, Document
 from convoke.tracing import current_traceparent
 from convoke.vault import Vault
-from notifier.domain.deliveries import Correspondence, Delivery, owed
+from notifier.domain.deliveries import Correspondence, Delivery, due_at
 from notifier.domain.snapshot import Snapshot
 
 LEASE = timedelta(seconds=60)
@@ -35,7 +35,7 @@ class Correspondences:
         self._clock = clock
 
     async def learn(self, organization_id: str, booking_id: str, newest: Callable[[Snapshot | None], Snapshot]) -> bool:
-        """Store what an event adds to what is known of a booking; tell whether a mail is due now.
+        """Store what an event adds to what is known of a booking; tell whether a mail is due.
 
         `newest` returns the same snapshot for an event that is not newer: nothing is written then.
         Raises Contended.
@@ -47,10 +47,13 @@ class Correspondences:
             if known and snapshot is known.snapshot:
                 return False
             after = self._after(known, organization_id, booking_id, snapshot)
-            # Work that is asked for or under way looks again: it may be writing what was read here.
-            due = bool(document and "due_at" in document) or bool(owed(after, self._clock()))
-            if await self._store(document, after, due=due):
-                return due
+            now = self._clock()
+            due = due_at(after, now)
+            if document and "due_at" in document:
+                # Work that is asked for or under way looks again: it may be writing what was read here.
+                due = due or now
+            if await self._store(document, after, due):
+                return due is not None
         raise Contended(f"booking {booking_id}")
 
     async def find(self, organization_id: str, booking_id: str) -> Document | None:
@@ -137,7 +140,7 @@ class Correspondences:
             traceparent=current_traceparent(),
         )
 
-    async def _store(self, before: Document | None, after: Correspondence, *, due: bool) -> bool:
+    async def _store(self, before: Document | None, after: Correspondence, due: datetime | None) -> bool:
         row = after.organization_id, after.booking_id
         news: Document = {
             "revision": list(after.snapshot.revision),
@@ -147,7 +150,7 @@ class Correspondences:
             "reason": None,
         }
         if due:
-            news["due_at"] = self._clock()
+            news["due_at"] = due
         if before is None:
             return await self._insert(after, news)
         update = await self.collection.update_one(

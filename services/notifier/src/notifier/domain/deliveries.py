@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 
 from convoke.contracts.notifications import NotificationKind, Recipient
@@ -21,6 +21,9 @@ CalendarMethod = Literal["REQUEST", "CANCEL"]
 
 OPEN = frozenset[State]({"waiting", "sending"})
 MAY_HAVE_LEFT = frozenset[State]({"sending", "sent", "in_doubt"})
+REASON_WITHIN = timedelta(seconds=2)
+"""How long a new time waits for the reason given for it, where `meeting.ready` came before the booking's own event."""
+
 RECIPIENTS: tuple[Recipient, ...] = ("host", "invitee")
 
 
@@ -94,6 +97,14 @@ def owed(correspondence: Correspondence, now: datetime) -> tuple[Delivery, ...]:
     return tuple(delivery for delivery in found if delivery)
 
 
+def due_at(correspondence: Correspondence, now: datetime) -> datetime | None:
+    """Return when the mails that are owed shall leave; None where none are."""
+    kinds = {mail.kind for mail in owed(correspondence, now)}
+    snapshot = correspondence.snapshot
+    awaits_reason = "rescheduled" in kinds and snapshot.heard_at < snapshot.booking.revision
+    return now + REASON_WITHIN * awaits_reason if kinds else None
+
+
 def without_overtaken(correspondence: Correspondence, now: datetime) -> Correspondence:
     """Drop the mails under way that a newer revision has made untrue."""
 
@@ -152,7 +163,7 @@ def _planned(
     now: datetime,
 ) -> Delivery:
     snapshot = correspondence.snapshot
-    booking_revision, _, meeting_revision = snapshot.revision
+    booking_revision, meeting_revision = snapshot.booking.revision, snapshot.meeting_revision
     key = (correspondence.booking_id, str(booking_revision), str(meeting_revision), kind, recipient)
     return Delivery(
         id=hashlib.sha256("\n".join(key).encode()).hexdigest()[:40],

@@ -19,8 +19,9 @@ class Snapshot(BaseModel):
     """A booking, its session and the meeting that Zoom has ready for it.
 
     `settled_at` is the booking revision since which time and place are what they are: a meeting that was ready for
-    an older one belongs to another time or place. `ready_at` is the booking revision that `meeting` came with, and
-    `time` the time of the newest event.
+    an older one belongs to another time or place; `reason` says why they became so. `ready_at` is the booking revision
+    that `meeting` came with, `heard_at` the newest that an event of the booking's own brought (only those tell a
+    reason), and `time` the time of the newest event.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -28,13 +29,14 @@ class Snapshot(BaseModel):
     session: Session
     time: Instant
     settled_at: int
+    heard_at: int = 0
     reason: str | None = None
     meeting: Meeting | None = None
     ready_at: int = 0
 
     @property
-    def revision(self) -> tuple[int, int, int]:
-        return self.booking.revision, self.ready_at, self.meeting_revision
+    def revision(self) -> tuple[int, int, int, int]:
+        return self.booking.revision, self.ready_at, self.meeting_revision, self.heard_at
 
     @property
     def meeting_revision(self) -> int:
@@ -85,14 +87,10 @@ def with_booking(
     known: Snapshot | None, booking: Booking, session: Session, time: datetime, reason: str | None = None
 ) -> Snapshot:
     """Return what is known after a booking event: `known` itself where the event is not newer."""
-    if known is None:
-        return Snapshot(booking=booking, session=session, time=time, settled_at=booking.revision, reason=reason)
-    if booking.revision <= known.booking.revision:
-        return known
-    update = {"booking": booking, "session": session, "time": time, "reason": reason}
-    if not _same_time_and_place(known, booking, session):
-        update |= {"settled_at": booking.revision, "meeting": None, "ready_at": 0}
-    return known.model_copy(update=update)
+    current = _with_newer(known, booking, session, time)
+    if booking.revision < current.booking.revision or booking.revision <= current.heard_at:
+        return current
+    return current.model_copy(update={"heard_at": booking.revision, "reason": reason or current.reason})
 
 
 def with_meeting(known: Snapshot | None, ready: MeetingReady, time: datetime) -> Snapshot:
@@ -102,7 +100,7 @@ def with_meeting(known: Snapshot | None, ready: MeetingReady, time: datetime) ->
     """
     if not is_https(ready.meeting.join_url):
         raise UnsafeLink(f"the join link of meeting revision {ready.meeting.revision} is no https address")
-    current = with_booking(known, ready.booking, ready.session, time)
+    current = _with_newer(known, ready.booking, ready.session, time)
     age = (ready.booking.revision, ready.meeting.revision)
     if ready.booking.revision < current.settled_at or age <= (current.ready_at, current.meeting_revision):
         return current
@@ -119,6 +117,17 @@ def is_https(link: str) -> bool:
     except ValueError:
         return False
     return parts.scheme == "https" and bool(parts.hostname)
+
+
+def _with_newer(known: Snapshot | None, booking: Booking, session: Session, time: datetime) -> Snapshot:
+    if known is None:
+        return Snapshot(booking=booking, session=session, time=time, settled_at=booking.revision)
+    if booking.revision <= known.booking.revision:
+        return known
+    update: dict[str, object] = {"booking": booking, "session": session, "time": time}
+    if not _same_time_and_place(known, booking, session):
+        update |= {"settled_at": booking.revision, "reason": None, "meeting": None, "ready_at": 0}
+    return known.model_copy(update=update)
 
 
 def _same_time_and_place(known: Snapshot, booking: Booking, session: Session) -> bool:
