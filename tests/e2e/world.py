@@ -14,7 +14,7 @@ from local_stack.addresses import SERVICES
 from local_stack.installation import OnProcesses
 from local_stack.mailbox import Mailbox
 from local_stack.mongodb import MongoDB
-from local_stack.processes import ChildProcess, free_port
+from local_stack.processes import ChildProcess, free_ports
 from local_stack.rabbitmq import RabbitMQ
 from local_stack.system import System
 from local_stack.tenant import Tenant, new_tenant
@@ -26,11 +26,11 @@ class SystemBehindGate(System):
     """A system whose mails pass a gate on their way to the mail sink."""
 
     def __init__(self, folder: Path) -> None:
-        self._sink_port = free_port()
         super().__init__(folder)
         self.gate = MailGate(self._surroundings.ports.smtp, self._sink_port)
 
     def _mail_sink(self) -> ChildProcess:
+        (self._sink_port,) = free_ports(1, besides=self._surroundings.ports.numbers)
         http_port = str(self._surroundings.ports.mail_http)
         options = ["--smtp-port", str(self._sink_port), "--http-port", http_port]
         return self._python("mail-sink", ["local_stack.mail_sink", *options], {})

@@ -13,13 +13,13 @@ from aiosmtpd.smtp import Envelope
 
 from local_stack import environment
 from local_stack.mail_sink import MailSink
-from local_stack.processes import ChildProcess, free_port
+from local_stack.processes import ChildProcess, free_ports
 
 
 @pytest.fixture
 def sink(tmp_path: Path) -> Iterator[tuple[int, str]]:
     """Run a sink and return its SMTP port and its HTTP address."""
-    smtp, http = free_port(), free_port()
+    smtp, http = free_ports(2)
     process = ChildProcess(
         "mail-sink",
         [sys.executable, "-m", "local_stack.mail_sink", "--smtp-port", str(smtp), "--http-port", str(http)],
@@ -27,7 +27,7 @@ def sink(tmp_path: Path) -> Iterator[tuple[int, str]]:
         log=tmp_path / "mail-sink.log",
     )
     process.start()
-    process.wait_until_healthy(f"http://127.0.0.1:{http}/readyz", within=30)
+    process.wait_until_healthy(f"http://127.0.0.1:{http}/readyz", says="ok", within=30)
     yield smtp, f"http://127.0.0.1:{http}"
     process.stop()
 

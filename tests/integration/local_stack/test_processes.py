@@ -8,10 +8,23 @@ import psutil
 import pytest
 
 from local_stack import environment, state
-from local_stack.processes import ChildProcess, NotReadyError, ProcessDiedError
+from local_stack.processes import ChildProcess, Health, NotReadyError, ProcessDiedError
 from tests.support.eventually import eventually
 
 _WAITING = "import signal; print('up', flush=True); signal.pause()"
+_ANSWERING = """
+import http.server, sys
+class Answers(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write({body!r}.encode())
+    def log_message(self, *_):
+        pass
+server = http.server.HTTPServer(("127.0.0.1", 0), Answers)
+print(server.server_port, flush=True)
+server.serve_forever()
+"""
 
 
 def _child(code: str, folder: Path, *, detached: bool = False) -> ChildProcess:
@@ -33,7 +46,31 @@ def test_a_dying_child_is_reported_with_its_last_log_lines(tmp_path: Path) -> No
     child = _child("print('RABBITMQ_URL is missing'); raise SystemExit(2)", tmp_path)
     child.start()
     with pytest.raises(ProcessDiedError, match=r"(?s)a child ended with code 2.*RABBITMQ_URL is missing"):
-        child.wait_until_healthy("http://127.0.0.1:9/", within=30)
+        child.wait_until_healthy("http://127.0.0.1:9/", says="ok", within=30)
+
+
+async def test_a_dead_child_is_not_ready_because_somebody_else_answers(tmp_path: Path) -> None:
+    """Whatever a port says that the child could not have, death is what counts."""
+    child = _child("raise SystemExit('the port is taken')", tmp_path)
+    child.start()
+    await eventually(lambda: not child.running)
+    with pytest.raises(ProcessDiedError, match="the port is taken"):
+        child.wait_until(lambda: True, within=30)
+
+
+@pytest.mark.parametrize("body", ["It looks like you are trying to access MongoDB", '{"started": false}', "[]", "ok\n"])
+async def test_a_200_with_another_body_is_not_health(tmp_path: Path, body: str) -> None:
+    """A live child waits on while what answers is not it."""
+    child = _child(_ANSWERING.format(body=body), tmp_path)
+    child.start()
+    await eventually(lambda: child.log.read_text().strip())
+    url = f"http://127.0.0.1:{child.log.read_text().strip()}/"
+    healthy: tuple[Health, ...] = ("ok", {"started": True})
+    for says in healthy:
+        with pytest.raises(NotReadyError):
+            child.wait_until_healthy(url, says=says, within=0.1)
+    child.wait_until_healthy(url, says=body, within=30)
+    child.stop()
 
 
 def test_a_child_that_is_never_ready_is_reported_and_can_be_killed(tmp_path: Path) -> None:

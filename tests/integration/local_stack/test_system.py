@@ -18,16 +18,31 @@ from local_stack.system import System
 
 _STAND_IN = """
 import json, os
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler, HTTPServer
 
 class Answers(BaseHTTPRequestHandler):
     def do_GET(self):
         self.send_response(200)
         self.end_headers()
-        self.wfile.write(json.dumps(dict(os.environ)).encode())
+        self.wfile.write(json.dumps({**os.environ, "started": True}).encode())
 
-ThreadingHTTPServer((os.environ["HTTP_HOST"], int(os.environ["HTTP_PORT"])), Answers).serve_forever()
+HTTPServer((os.environ["HTTP_HOST"], int(os.environ["HTTP_PORT"])), Answers).serve_forever()
 """
+_DIES_AFTER_ONE_ANSWER = (
+    _STAND_IN.replace("serve_forever()", "handle_request()")
+    + """
+raise SystemExit("address already in use")
+"""
+)
+_WAITS_FOR_A_DEATH = (
+    """
+import os, psutil, time
+
+while not [one for one in psutil.process_iter() if one.status() == "zombie" and one.ppid() == os.getppid()]:
+    time.sleep(0.05)
+"""
+    + _STAND_IN
+)
 
 
 @pytest.fixture
@@ -96,6 +111,14 @@ def test_a_service_that_does_not_start_takes_the_system_down_with_its_log(place:
     with pytest.raises(ProcessDiedError, match="SMTP_URL is missing"):
         system.start()
     assert not any(system.process(name).running for name in [*SERVICES, "mail-sink", "zoom-sandbox"])
+
+
+def test_a_service_that_dies_while_the_others_start_is_found(place: Path) -> None:
+    """Somebody else may have answered for it, all too like itself."""
+    (place / "auth_service" / "__main__.py").write_text(_DIES_AFTER_ONE_ANSWER)
+    (place / "notifier" / "__main__.py").write_text(_WAITS_FOR_A_DEATH)
+    with pytest.raises(ProcessDiedError, match="address already in use"):
+        System(place / "run").start()
 
 
 def test_up_leaves_the_system_running_and_down_ends_it(place: Path) -> None:

@@ -2,10 +2,10 @@
 
 import json
 import socket
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
-from local_stack.processes import free_port
+from local_stack.processes import free_ports
 
 SERVICES = {
     "auth-service": "auth_service",
@@ -20,11 +20,22 @@ class Ports:
     """The ports of one system; `services` has one per replica."""
 
     rabbitmq: int
+    rabbitmq_names: int
+    rabbitmq_distribution: int
     mongodb: int
     smtp: int
     mail_http: int
     zoom: int
     services: dict[str, list[int]]
+
+    @property
+    def numbers(self) -> list[int]:
+        """All of them."""
+        of_services = [port for replicas in self.services.values() for port in replicas]
+        return [getattr(self, name) for name in _OF_ONE_PROCESS] + of_services
+
+
+_OF_ONE_PROCESS = [field.name for field in fields(Ports) if field.name != "services"]
 
 
 def load_or_choose(path: Path, replicas: dict[str, int]) -> Ports:
@@ -32,33 +43,36 @@ def load_or_choose(path: Path, replicas: dict[str, int]) -> Ports:
 
     Join addresses in mails hold the port, and so does the callback that Zoom was told.
     """
-    if path.exists():
-        ports = Ports(**json.loads(path.read_text()))
-        if _fits(ports, replicas):
-            return ports
-    ports = _chosen(replicas)
+    wanted = {name: replicas.get(name, 1) for name in SERVICES}
+    saved = _saved(path)
+    if saved and _fits(saved, wanted) and all(map(_free, saved.numbers)):
+        return saved
+    ports = _chosen(wanted)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(asdict(ports)))
     return ports
 
 
-def _chosen(replicas: dict[str, int]) -> Ports:
+def _saved(path: Path) -> Ports | None:
+    """Return None where there are none, or not those of this version."""
+    try:
+        return Ports(**json.loads(path.read_text()))
+    except (FileNotFoundError, TypeError, ValueError):
+        return None
+
+
+def _fits(ports: Ports, wanted: dict[str, int]) -> bool:
+    all_differ = len(set(ports.numbers)) == len(ports.numbers)
+    return all_differ and {name: len(replicas) for name, replicas in ports.services.items()} == wanted
+
+
+def _chosen(wanted: dict[str, int]) -> Ports:
+    numbers = iter(free_ports(len(_OF_ONE_PROCESS) + sum(wanted.values())))
+    of_one_process = {name: next(numbers) for name in _OF_ONE_PROCESS}
     return Ports(
-        rabbitmq=free_port(),
-        mongodb=free_port(),
-        smtp=free_port(),
-        mail_http=free_port(),
-        zoom=free_port(),
-        services={name: [free_port() for _ in range(replicas.get(name, 1))] for name in SERVICES},
+        **of_one_process,
+        services={name: [next(numbers) for _ in range(count)] for name, count in wanted.items()},
     )
-
-
-def _fits(ports: Ports, replicas: dict[str, int]) -> bool:
-    of_services = [port for numbers in ports.services.values() for port in numbers]
-    own = [ports.rabbitmq, ports.mongodb, ports.smtp, ports.mail_http, ports.zoom]
-    wanted = {name: replicas.get(name, 1) for name in SERVICES}
-    same = {name: len(numbers) for name, numbers in ports.services.items()} == wanted
-    return same and all(_free(port) for port in own + of_services)
 
 
 def _free(port: int) -> bool:

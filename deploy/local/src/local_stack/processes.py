@@ -7,8 +7,9 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 
 import httpx
@@ -19,6 +20,9 @@ from local_stack import progress
 _LOG_LINES_SHOWN = 20
 _POLL_SECONDS = 0.05
 _PR_SET_PDEATHSIG = 1
+
+Health = str | Mapping[str, str | bool]
+"""What a healthy process answers: exactly this text, or a JSON object with at least these fields."""
 
 
 class ProcessError(Exception):
@@ -35,9 +39,20 @@ class NotReadyError(ProcessError):
 
 def free_port() -> int:
     """Return a TCP port of the loopback interface that nobody listens on right now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    return free_ports(1)[0]
+
+
+def free_ports(count: int, *, besides: Collection[int] = ()) -> list[int]:
+    """Return different free ports, none of them in `besides`."""
+    with ExitStack() as held:
+        # A port that was let go may be the very next one to be given, so all are held until there are enough.
+        found: list[int] = []
+        while len(found) < count:
+            probe = held.enter_context(socket.socket())
+            probe.bind(("127.0.0.1", 0))
+            if (port := int(probe.getsockname()[1])) not in besides:
+                found.append(port)
+        return found
 
 
 def wait_until(ready: Callable[[], bool], *, name: str, within: float) -> None:
@@ -96,15 +111,26 @@ class ChildProcess:
 
     def wait_until(self, ready: Callable[[], bool], *, within: float) -> None:
         """Return once `ready()` is true; raises ProcessDiedError or, after `within` seconds, NotReadyError."""
+
+        def alive_and_ready() -> bool:
+            # Death first: behind the port of a child that could not have it, somebody else may answer.
+            self.refuse_if_dead()
+            return ready()
+
         try:
-            wait_until(lambda: ready() or self._refuse_if_dead(), name=self.name, within=within)
+            wait_until(alive_and_ready, name=self.name, within=within)
         except NotReadyError as late:
             raise NotReadyError(self._report(str(late))) from None
 
-    def wait_until_healthy(self, url: str, *, within: float) -> None:
-        """Return once a GET of `url` answers 200; raises like `wait_until`."""
+    def wait_until_healthy(self, url: str, *, says: Health, within: float) -> None:
+        """Return once a GET of `url` answers 200 with what only this process says; raises like `wait_until`."""
         with httpx.Client(timeout=2, trust_env=False) as client:
-            self.wait_until(lambda: _answers_200(client, url), within=within)
+            self.wait_until(lambda: _answers(client, url, says), within=within)
+
+    def refuse_if_dead(self) -> None:
+        """Raise ProcessDiedError where the process was started and has ended."""
+        if self._process is not None and (code := self._process.poll()) is not None:
+            raise ProcessDiedError(self._report(f"{self.name} ended with code {code} before it was ready"))
 
     def ask_to_stop(self) -> None:
         """Send SIGTERM and return at once; does nothing where none runs."""
@@ -145,21 +171,24 @@ class ChildProcess:
                 preexec_fn=None if self._detached else _die_with_parent(),  # noqa: PLW1509  # one system call
             )
 
-    def _refuse_if_dead(self) -> bool:
-        if self._process is not None and (code := self._process.poll()) is not None:
-            raise ProcessDiedError(self._report(f"{self.name} ended with code {code} before it was ready"))
-        return False
-
     def _report(self, problem: str) -> str:
         lines = self.log.read_text(errors="replace").splitlines()[-_LOG_LINES_SHOWN:]
         return "\n".join([f"{problem}; the end of {self.log}:", *(f"    {line}" for line in lines)])
 
 
-def _answers_200(client: httpx.Client, url: str) -> bool:
+def _answers(client: httpx.Client, url: str, says: Health) -> bool:
     try:
-        return client.get(url).status_code == httpx.codes.OK
-    except httpx.TransportError:
-        return False
+        answer = client.get(url)
+        return answer.status_code == httpx.codes.OK and _says(answer, says)
+    except (httpx.HTTPError, ValueError):
+        return False  # nobody there yet, or nobody who speaks HTTP or JSON
+
+
+def _says(answer: httpx.Response, says: Health) -> bool:
+    if isinstance(says, str):
+        return answer.text == says
+    body = answer.json()
+    return isinstance(body, dict) and says.items() <= body.items()
 
 
 @functools.cache

@@ -9,7 +9,7 @@ import socket
 from pathlib import Path
 
 from local_stack import environment, installed
-from local_stack.processes import ChildProcess, free_port
+from local_stack.processes import ChildProcess, free_ports
 
 _NODE = "convoke@localhost"
 _AMQP_HEADER = b"AMQP\x00\x00\x09\x01"
@@ -26,14 +26,18 @@ class RabbitMQ:
         folder: Path,
         *,
         port: int | None = None,
+        names_port: int | None = None,
+        distribution_port: int | None = None,
         management_port: int | None = None,
         detached: bool = False,
     ) -> None:
+        given = [number for number in (port, names_port, distribution_port, management_port) if number]
+        chosen = free_ports(3, besides=given)
         self.folder = folder.absolute()
-        self.port = port or free_port()
+        self.port = port or chosen[0]
         self.management_port = management_port
         self._server = installed.rabbitmq_server()
-        epmd_port = free_port()
+        epmd_port = names_port or chosen[1]
         self._names = ChildProcess(
             "rabbitmq-names",
             [installed.epmd(), "-port", str(epmd_port), "-address", "127.0.0.1"],
@@ -44,7 +48,7 @@ class RabbitMQ:
         self._node = ChildProcess(
             "rabbitmq",
             [str(self._server)],
-            environment=self._environment(epmd_port),
+            environment=self._environment(epmd_port, distribution_port or chosen[2]),
             log=self.folder / "rabbitmq.log",
             detached=detached,
         )
@@ -104,14 +108,14 @@ class RabbitMQ:
         (self.folder / "enabled_plugins").write_text(f"[{','.join(self._plugins())}].\n")
         _link_what_is_used(self._server.parents[1], self.folder / "server", ["rabbit", *self._plugins()])
 
-    def _environment(self, epmd_port: int) -> dict[str, str]:
+    def _environment(self, epmd_port: int, distribution_port: int) -> dict[str, str]:
         return {
             **environment.inherited(),
             "HOME": str(self.folder),
             "ERL_EPMD_PORT": str(epmd_port),
             "ERL_EPMD_ADDRESS": "127.0.0.1",
             "RABBITMQ_NODENAME": _NODE,
-            "RABBITMQ_DIST_PORT": str(free_port()),
+            "RABBITMQ_DIST_PORT": str(distribution_port),
             "RABBITMQ_MNESIA_BASE": str(self.folder / "data"),
             "RABBITMQ_LOG_BASE": str(self.folder / "log"),
             "RABBITMQ_CONFIG_FILE": str(self.folder / "rabbitmq.conf"),

@@ -9,13 +9,16 @@ from types import TracebackType
 from typing import Self
 
 from local_stack import addresses, environment, progress, secrets_file, settings_of_services, state
-from local_stack.addresses import SERVICES
+from local_stack.addresses import SERVICES, Ports
 from local_stack.mongodb import MongoDB
-from local_stack.processes import ChildProcess
+from local_stack.processes import ChildProcess, Health
 from local_stack.rabbitmq import RabbitMQ
 from local_stack.settings_of_services import Surroundings
 
 _READY_SECONDS = 60
+_SINK_IS_HEALTHY = "ok"
+_SANDBOX_IS_HEALTHY = {"status": "ok"}
+_SERVICE_IS_HEALTHY = {"started": True}
 
 
 class System:
@@ -37,7 +40,7 @@ class System:
         self.folder = folder.absolute()
         self._detached = detached
         ports = addresses.load_or_choose(self.folder / "ports.json", dict(replicas or {}))
-        self.rabbitmq = self._own_rabbitmq(ports.rabbitmq)
+        self.rabbitmq = self._own_rabbitmq(ports)
         self.mongodb = self._own_mongodb(ports.mongodb)
         self._surroundings = Surroundings(
             rabbitmq_url=self.rabbitmq.url if self.rabbitmq else str(environment.given("RABBITMQ_URL")),
@@ -86,6 +89,7 @@ class System:
             self._start_outside()
             progress.say(f"==> servers ready after {time.monotonic() - started:.1f} s")
             self._start_services()
+            self._refuse_where_any_died()
             progress.say(f"==> services ready after {time.monotonic() - started:.1f} s")
             undo.pop_all()
 
@@ -105,7 +109,7 @@ class System:
         """Start one process that ended, with the command and environment it had; return when it is ready."""
         process = self.process(name, replica)
         process.start()
-        process.wait_until_healthy(self._health_url(name, replica), within=_READY_SECONDS)
+        self._wait_for(name, replica)
 
     def recorded(self) -> state.State:
         """Return what a later command needs to stop this system."""
@@ -135,31 +139,47 @@ class System:
         # The slowest comes last, so that the others' first steps run beside it.
         for server in reversed(servers):
             server.wait_until_ready()
-        for name, process in self._outside.items():
-            process.wait_until_healthy(self._health_url(name), within=_READY_SECONDS)
+        for name in self._outside:
+            self._wait_for(name)
 
     def _start_services(self) -> None:
         for process in self._services.values():
             process.start()
-        for (name, replica), process in self._services.items():
-            process.wait_until_healthy(self._health_url(name, replica), within=_READY_SECONDS)
+        for name, replica in self._services:
+            self._wait_for(name, replica)
+
+    def _refuse_where_any_died(self) -> None:
+        # A port taken by a neighbour that answers just as we do is found out only when the child has tried it.
+        for group in self._stopping_order():
+            for process in group:
+                process.refuse_if_dead()
 
     def _stopping_order(self) -> list[list[ChildProcess]]:
         servers = [server for server in (self.rabbitmq, self.mongodb) if server is not None]
         own = [process for server in servers for process in server.processes]
         return [list(self._services.values()), [*self._outside.values(), *own]]
 
-    def _health_url(self, name: str, replica: int = 0) -> str:
-        if name == "mail-sink":
-            return f"{self.urls['mails']}/readyz"
-        if name == "zoom-sandbox":
-            return f"{self.urls['zoom']}/sandbox/health"
-        return f"{self.url(name, replica)}/health/ready"
+    def _wait_for(self, name: str, replica: int = 0) -> None:
+        url, says = self._health(name, replica)
+        self.process(name, replica).wait_until_healthy(url, says=says, within=_READY_SECONDS)
 
-    def _own_rabbitmq(self, port: int) -> RabbitMQ | None:
+    def _health(self, name: str, replica: int) -> tuple[str, Health]:
+        if name == "mail-sink":
+            return f"{self.urls['mails']}/readyz", _SINK_IS_HEALTHY
+        if name == "zoom-sandbox":
+            return f"{self.urls['zoom']}/sandbox/health", _SANDBOX_IS_HEALTHY
+        return f"{self.url(name, replica)}/health/ready", _SERVICE_IS_HEALTHY
+
+    def _own_rabbitmq(self, ports: Ports) -> RabbitMQ | None:
         if environment.given("RABBITMQ_URL"):
             return None
-        return RabbitMQ(self.folder / "rabbitmq", port=port, detached=self._detached)
+        return RabbitMQ(
+            self.folder / "rabbitmq",
+            port=ports.rabbitmq,
+            names_port=ports.rabbitmq_names,
+            distribution_port=ports.rabbitmq_distribution,
+            detached=self._detached,
+        )
 
     def _own_mongodb(self, port: int) -> MongoDB | None:
         if environment.given("MONGODB_URL"):
