@@ -24,19 +24,32 @@ async def test_a_client_is_made_listed_and_revoked_by_commands(environment: dict
     created = await command(environment, "clients", "create", *arguments)
     shown = dict(line.split("=", 1) for line in created.output.split())
     assert len(shown["client_secret"]) >= 43
-    listed = await command({**environment, "COLUMNS": "200"}, "clients", "list")
-    assert shown["client_id"] in listed.output
-    assert organization in listed.output
-    assert shown["client_secret"] not in listed.output
+    assert await _listed(environment, "organizations") == [[organization, "Koalendar"]]
+    scopes = "bookings.write zoom.connect"
+    assert await _listed(environment, "clients") == [
+        [shown["client_id"], organization, "active", scopes, "the web shop"]
+    ]
     assert (await command(environment, "clients", "revoke", shown["client_id"])).status == 0
     [row] = [row async for row in database["clients"].find({"organization_id": organization})]
     assert row["revoked_at"]
+    [[client_id, _, state, *_]] = await _listed(environment, "clients")
+    assert (client_id, state) == (shown["client_id"], "revoked")
     assert shown["client_secret"] not in str(row)
+
+
+async def _listed(environment: dict[str, str], what: str) -> list[list[str]]:
+    """Return the columns of each line, as a script on a narrow terminal gets them."""
+    listed = await command({**environment, "COLUMNS": "40"}, what, "list")
+    return [line.split("\t") for line in listed.output.splitlines()]
 
 
 @pytest.mark.parametrize(
     "arguments",
     [
+        ("organizations", "create", "--name", ""),
+        ("organizations", "create", "--name", " "),
+        ("organizations", "create", "--name", "two\tcolumns"),
+        ("clients", "create", "--organization", "org_none", "--name", "", "--scopes", "bookings.write"),
         ("clients", "create", "--organization", "org_none", "--name", "x", "--scopes", "bookings.write"),
         ("clients", "create", "--organization", "org_none", "--name", "x", "--scopes", "zoom.access-tokens"),
         ("clients", "create", "--organization", "org_none", "--name", "x", "--scopes", ""),
@@ -50,6 +63,7 @@ async def test_a_command_that_cannot_be_carried_out_says_why(
     assert refused.status == 2
     assert "Invalid value" in refused.errors
     assert await database["clients"].count_documents({}) == 0
+    assert await database["organizations"].count_documents({}) == 0
 
 
 async def test_a_missing_setting_stops_the_start_with_one_line_that_names_it(environment: dict[str, str]):

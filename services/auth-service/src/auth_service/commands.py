@@ -5,8 +5,6 @@ from collections.abc import Awaitable, Callable
 from typing import Annotated, TypeVar
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from auth_service.app import build_app
 from auth_service.domain.clients import UnknownScope, check_tenant_scopes
@@ -18,7 +16,15 @@ from convoke.serving import serve
 from convoke.settings import load_or_exit
 
 Result = TypeVar("Result")
-Name = Annotated[str, typer.Option(help="Shown in lists; need not be unique.")]
+
+
+def _shown_in_one_column(name: str) -> str:
+    if not name.strip() or not name.isprintable():
+        raise typer.BadParameter("a name has at least one character, and neither tabs nor line ends")
+    return name.strip()
+
+
+Name = Annotated[str, typer.Option(help="Shown in lists; need not be unique.", callback=_shown_in_one_column)]
 
 
 def command_line() -> typer.Typer:
@@ -27,6 +33,7 @@ def command_line() -> typer.Typer:
     commands.callback(invoke_without_command=True)(_serve_by_default)
     organizations = typer.Typer(help="Tenants.")
     organizations.command("create")(_create_organization)
+    organizations.command("list")(_list_organizations)
     clients = typer.Typer(help="API clients of organizations, and the services' own.")
     clients.command("create")(_create_client)
     clients.command("list")(_list_clients)
@@ -49,6 +56,12 @@ def _create_organization(name: Name) -> None:
     typer.echo(_with_clients(lambda clients: clients.create_organization(name)))
 
 
+def _list_organizations() -> None:
+    """List all organizations, a line each: id and name with a tab between."""
+    for organization, name in _with_clients(lambda clients: clients.organizations()):
+        typer.echo(f"{organization}\t{name}")
+
+
 def _create_client(
     organization: Annotated[str, typer.Option(help="The organization's id.")],
     name: Name,
@@ -68,12 +81,11 @@ def _create_client(
 
 
 def _list_clients() -> None:
-    """List all clients, never their secrets."""
-    table = Table("id", "organization", "name", "scopes", "state")
+    """List all clients, never their secrets, a line each: id, organization, state, scopes, name, with tabs between."""
     for client in _with_clients(lambda clients: clients.all()):
         state = "revoked" if client.is_revoked else "active"
-        table.add_row(client.id, client.organization_id or "(service)", client.name, " ".join(client.scopes), state)
-    Console().print(table)
+        columns = (client.id, client.organization_id or "(service)", state, " ".join(client.scopes), client.name)
+        typer.echo("\t".join(columns))
 
 
 def _revoke_client(client_id: str) -> None:

@@ -34,6 +34,11 @@ class Clients:
         await self._organizations.insert_one(document)
         return str(document["_id"])
 
+    async def organizations(self) -> list[tuple[str, str]]:
+        """Return id and name of each, oldest first."""
+        documents = await self._organizations.find({}).sort([("created_at", 1), ("_id", 1)]).to_list(None)
+        return [(document["_id"], document["name"]) for document in documents]
+
     async def create(self, organization_id: str, name: str, scopes: tuple[str, ...]) -> tuple[Client, str]:
         """Return a new API client and its secret, which nobody can tell again. Raises OrganizationUnknown."""
         if await self._organizations.find_one({"_id": organization_id}) is None:
