@@ -14,6 +14,8 @@ from tests.unit.notifier.mails import parsed
 class MailServer:
     """Keeps what it accepts; `answers` are given to the next mails of a recipient, `refuses` to all of them.
 
+    It takes `slow_to` seconds to answer the RCPT of a recipient.
+
     Two answers are no answers: `drop` keeps the mail and cuts the connection before saying so, `freeze` waits for
     `thaw` and then keeps it.
     """
@@ -22,6 +24,7 @@ class MailServer:
         self.port = free_port()
         self.answers: defaultdict[str, deque[str]] = defaultdict(deque)
         self.refuses: dict[str, str] = {}
+        self.slow_to: dict[str, float] = {}
         self.received: list[tuple[str, bytes]] = []
         self.thaw = asyncio.Event()
         self._server: asyncio.Server | None = None
@@ -55,6 +58,7 @@ class MailServer:
     async def handle_RCPT(  # noqa: N802 - aiosmtpd looks for this name
         self, _server: SMTP, _session: Session, envelope: Envelope, address: str, _options: list[str]
     ) -> str:
+        await asyncio.sleep(self.slow_to.get(address, 0))
         if refusal := self.refuses.get(address):
             return refusal
         envelope.rcpt_tos.append(address)

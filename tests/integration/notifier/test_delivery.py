@@ -163,7 +163,7 @@ async def test_what_a_frozen_or_dead_process_left_is_sent_again_as_stored(
             lambda: collection.find_one({"_id": story.booking_id, "deliveries.state": "sending"})
         )
         assert stored
-        # As if the lease's minute had passed.
+        # As if the time of the lease had passed.
         past = stored["lease"]["until"] - timedelta(minutes=10)
         await collection.update_one({"_id": story.booking_id}, {"$set": {"lease.until": past}})
         await settled(collection, story)

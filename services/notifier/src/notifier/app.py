@@ -32,7 +32,7 @@ def build_app(settings: Settings) -> FastAPI:
     store = Correspondences(mongo.database(client, settings.mongodb_database), Vault(settings.encryption_keys), utc_now)
     mailroom = Mailroom(sender_of_mails)
     outbox = Outbox(store.collection, connections.publisher, notifications(mailroom.message_id))
-    post = SmtpPost(smtp_server(settings.smtp_url), sender_of_mails.addr_spec, sender_of_mails.domain)
+    post = SmtpPost(smtp_server(settings.smtp_url), sender_of_mails.addr_spec, sender_of_mails.domain, utc_now)
     due = DueWork(store.collection, LEASE)
     worker = Worker(due, Sender(store, outbox, mailroom, post, utc_now).work)
     connections.subscribe(subscriptions(Handlers(store, worker.nudge)))

@@ -1,7 +1,7 @@
 """The collection `correspondence`: one document per booking, with what is known, what was told and what is owed."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 
 from pymongo import ReturnDocument
@@ -15,8 +15,8 @@ from convoke.vault import Vault
 from notifier.domain.deliveries import Correspondence, Delivery, due_at
 from notifier.domain.snapshot import Snapshot
 
-LEASE = timedelta(seconds=60)
-"""Longer than one mail may take; every write of a sender renews it."""
+LEASE = timedelta(seconds=30)
+"""What one mail may take (smtp.MAIL_WITHIN), and a margin for the writes around it; each of them renews it."""
 
 ATTEMPTS_TO_WRITE = 50
 """Handlers of one booking that may meet; each round at least one of them gets its write through."""
@@ -84,13 +84,19 @@ class Correspondences:
         """Return the mail stored with a delivery. Raises CannotDecrypt."""
         return self._vault.decrypt(delivery.mime or "", *_row(correspondence, delivery)).encode("ascii")
 
-    async def begin(self, claim: Claim, correspondence: Correspondence, events: Sequence[Document]) -> bool:
-        """Store what is about to be sent; False where the lease is lost or a newer revision is there."""
-        return await self._save(claim, correspondence, events, {"revision": claim.document["revision"]}) is not None
+    async def begin(self, claim: Claim, correspondence: Correspondence, events: Sequence[Document]) -> Claim | None:
+        """Store what is about to be sent; return the claim with its lease renewed.
 
-    async def record(self, claim: Claim, correspondence: Correspondence, events: Sequence[Document]) -> bool:
-        """Store what became of a mail, also where a newer revision has come meanwhile; False without the lease."""
-        return await self._save(claim, correspondence, events, {}) is not None
+        None where the lease is lost or a newer revision is there.
+        """
+        return await self._save(claim, correspondence, events, {"revision": claim.document["revision"]})
+
+    async def record(self, claim: Claim, correspondence: Correspondence, events: Sequence[Document]) -> Claim | None:
+        """Store what became of a mail, also where a newer revision has come meanwhile.
+
+        Returns the claim with its lease renewed, None where it is lost.
+        """
+        return await self._save(claim, correspondence, events, {})
 
     async def finish(self, claim: Claim, due_at: datetime | None, attempts: int, reason: str | None) -> Document | None:
         """Give the lease back; return the document for its outbox, None where the lease is lost.
@@ -114,19 +120,19 @@ class Correspondences:
 
     async def _save(
         self, claim: Claim, correspondence: Correspondence, events: Sequence[Document], condition: Document
-    ) -> Document | None:
+    ) -> Claim | None:
+        until = self._clock() + LEASE
         change: Document = {
             "$set": {
                 "deliveries": [asdict(delivery) for delivery in correspondence.deliveries],
                 "sequence": correspondence.sequence,
-                "lease.until": self._clock() + LEASE,
+                "lease.until": until,
             },
         }
         if events:
             change["$push"] = {"outbox": {"$each": list(events)}}
-        return await self.collection.find_one_and_update(
-            claim.still_ours | condition, change, return_document=ReturnDocument.AFTER
-        )
+        result = await self.collection.update_one(claim.still_ours | condition, change)
+        return replace(claim, until=until) if result.matched_count else None
 
     def _after(
         self, known: Correspondence | None, organization_id: str, booking_id: str, snapshot: Snapshot

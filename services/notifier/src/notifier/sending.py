@@ -5,7 +5,7 @@ The lease per booking also keeps the order: no CANCEL can overtake its REQUEST.
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from random import SystemRandom
 
 from structlog.stdlib import BoundLogger, get_logger
@@ -86,11 +86,11 @@ class Sender:
         ours = await self._store.begin(claim, correspondence, self._news_of(prepared))
         for delivery in prepared:
             if ours and delivery.state == "sending":
-                done = await self._delivered(session, correspondence, delivery)
+                done = await self._delivered(session, correspondence, delivery, ours.until)
                 if delivery.id in may_have_left:
                     done = still_in_doubt(done)
                 correspondence = with_deliveries(correspondence, [done])
-                ours = await self._store.record(claim, correspondence, self._news_of([done]))
+                ours = await self._store.record(ours, correspondence, self._news_of([done]))
         await self._finish(claim, correspondence)
 
     def _prepared(self, correspondence: Correspondence, delivery: Delivery) -> Delivery:
@@ -106,11 +106,12 @@ class Sender:
             delivery, state="sending", changed_at=now, mime=self._store.sealed(correspondence, delivery, mime)
         )
 
-    async def _delivered(self, session: SmtpSession, correspondence: Correspondence, delivery: Delivery) -> Delivery:
+    async def _delivered(
+        self, session: SmtpSession, correspondence: Correspondence, delivery: Delivery, until: datetime
+    ) -> Delivery:
+        recipient = correspondence.snapshot.address_of(delivery.recipient)
         try:
-            await session.deliver(
-                correspondence.snapshot.address_of(delivery.recipient), self._store.opened(correspondence, delivery)
-            )
+            await session.deliver(recipient, self._store.opened(correspondence, delivery), until)
         except Deferred as error:
             done = replace(delivery, state="waiting", reason=str(error))
         except Refused as error:
