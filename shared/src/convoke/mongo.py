@@ -7,7 +7,7 @@ from typing import Any
 from bson.codec_options import CodecOptions
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorCollection, AsyncIOMotorDatabase
 from pymongo import WriteConcern
-from pymongo.errors import ConnectionFailure, ExecutionTimeout, WTimeoutError
+from pymongo.errors import ConnectionFailure, DuplicateKeyError, ExecutionTimeout, OperationFailure, WTimeoutError
 from pymongo.read_concern import ReadConcern
 from structlog.stdlib import BoundLogger, get_logger
 
@@ -20,6 +20,9 @@ Database = AsyncIOMotorDatabase[Document]
 
 DATABASE_AWAY = (ConnectionFailure, WTimeoutError, ExecutionTimeout)
 """What MongoDB raises while it cannot be reached or has no primary; the same call may work later."""
+
+TOO_LARGE = (10334, 17419)
+"""The server's codes for an update that makes a document larger than 16 MiB; PyMongo measures only what is sent."""
 
 ANSWER_WITHIN = 5_000
 """Milliseconds to find a primary, and for a majority to confirm."""
@@ -58,6 +61,11 @@ def database(client: Client, name: str) -> Database:
         write_concern=WriteConcern(w="majority", j=True, wtimeout=ANSWER_WITHIN),
         read_concern=ReadConcern("majority"),
     )
+
+
+def is_refusal_of_document(error: Exception) -> bool:
+    """Tell whether a sound MongoDB refused what was to be written: it would refuse the same again."""
+    return isinstance(error, DuplicateKeyError) or (isinstance(error, OperationFailure) and error.code in TOO_LARGE)
 
 
 async def wait_for_replica_set(client: Client) -> None:

@@ -1,5 +1,6 @@
 """The plumbing on a virtual host of its own, with what a test sees on the queues."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -54,6 +55,25 @@ class Wire:
     async def depth(self, queue: str) -> int:
         declared = await self._channel.declare_queue(queue, passive=True)
         return declared.declaration_result.message_count or 0
+
+
+class FailingAtFirst:
+    """A handler that fails so many times before it takes its event."""
+
+    def __init__(self, error: Exception, times: int) -> None:
+        self._error = error
+        self._left = times
+        self._taken = asyncio.Event()
+
+    async def __call__(self, _: Event[Any]) -> None:
+        if self._left:
+            self._left -= 1
+            raise self._error
+        self._taken.set()
+
+    async def has_taken_it(self) -> None:
+        async with asyncio.timeout(10):
+            await self._taken.wait()
 
 
 @pytest.fixture

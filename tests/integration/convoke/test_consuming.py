@@ -15,7 +15,7 @@ from convoke.messaging.broker import connect, consuming_broker, declare_topology
 from convoke.messaging.cloudevents import Event
 from convoke.messaging.connections import Connections
 from convoke.messaging.consumer import Subscription, cancel_consumers, subscribe
-from tests.integration.convoke.conftest import Wire, sample, sample_with
+from tests.integration.convoke.conftest import FailingAtFirst, Wire, sample, sample_with
 from tests.support.eventually import eventually
 
 BAD_INPUT = {
@@ -71,7 +71,9 @@ async def test_bad_input_is_dead_lettered_with_its_reason_and_the_next_message_i
     assert len(taken) == 1
 
 
-async def test_an_unforeseen_error_in_a_handler_dead_letters_the_message_once(fresh_vhost: str, wire: Wire):
+async def test_a_handler_that_keeps_failing_is_tried_thrice_and_its_message_dead_lettered_once(
+    fresh_vhost: str, wire: Wire
+):
     calls = 0
 
     async def fail(_: Event[Any]) -> None:
@@ -83,26 +85,24 @@ async def test_an_unforeseen_error_in_a_handler_dead_letters_the_message_once(fr
         await wire.send(sample("notification.sent.v1").body(), STREAM.queue)
         dead = await wire.take(STREAM.dead_letter_queue)
     assert dead.headers["x-reason-code"] == "handler_failed"
-    assert calls == 1
+    assert calls == 3
+    assert await wire.depth(STREAM.queue) == await wire.depth(STREAM.dead_letter_queue) == 0
+
+
+async def test_an_unforeseen_error_that_passes_dead_letters_nothing(fresh_vhost: str, wire: Wire):
+    handle = FailingAtFirst(OSError("for now"), times=2)
+    async with consuming(fresh_vhost, handle):
+        await wire.send(sample("notification.sent.v1").body(), STREAM.queue)
+        await handle.has_taken_it()
+    assert await wire.depth(STREAM.queue) == await wire.depth(STREAM.dead_letter_queue) == 0
 
 
 async def test_a_message_waits_while_the_database_is_away_and_is_handled_when_it_is_back(fresh_vhost: str, wire: Wire):
-    attempts = 0
-    done = asyncio.Event()
-
-    async def fail_three_times(_: Event[Any]) -> None:
-        nonlocal attempts
-        attempts += 1
-        if attempts <= 3:
-            raise AutoReconnect("no primary")
-        done.set()
-
-    async with consuming(fresh_vhost, fail_three_times):
+    handle = FailingAtFirst(AutoReconnect("no primary"), times=4)
+    async with consuming(fresh_vhost, handle):
         await wire.send(sample("notification.sent.v1").body(), STREAM.queue)
-        async with asyncio.timeout(10):
-            await done.wait()
-    assert await wire.depth(STREAM.queue) == 0
-    assert await wire.depth(STREAM.dead_letter_queue) == 0
+        await handle.has_taken_it()
+    assert await wire.depth(STREAM.queue) == await wire.depth(STREAM.dead_letter_queue) == 0
 
 
 async def test_stopping_lets_the_running_handler_finish_and_leaves_the_rest_untouched(fresh_vhost: str, wire: Wire):

@@ -1,6 +1,7 @@
-"""A message in: handled and acknowledged, or dead-lettered with a reason, or held until the database is back."""
+"""A message in: handled and acknowledged, or dead-lettered with a reason, or held until it can be handled."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -10,6 +11,7 @@ from faststream import AckPolicy
 from faststream.exceptions import RejectMessage
 from faststream.rabbit import RabbitBroker
 from faststream.rabbit.annotations import RabbitMessage
+from pymongo.errors import PyMongoError
 from structlog.contextvars import bound_contextvars
 from structlog.stdlib import BoundLogger, get_logger
 
@@ -17,12 +19,22 @@ from convoke.contracts.topology import Stream
 from convoke.contracts.wire import EventData
 from convoke.messaging.broker import DEAD_LETTERS_EXCHANGE, queue_of
 from convoke.messaging.cloudevents import Event, Malformed, parse
-from convoke.mongo import DATABASE_AWAY
+from convoke.mongo import is_refusal_of_document
 from convoke.tracing import traced
+from convoke.vault import CannotDecrypt
 
 log: BoundLogger = get_logger(__name__)
 
 Handler = Callable[[Event[Any]], Awaitable[object]]
+
+HELD = (PyMongoError, CannotDecrypt)
+"""What is the surroundings' trouble and not the message's: MongoDB in whatever state, or a key that is still to come.
+
+A rolling restart gives a new key to one replica after the other; the last ones meet secrets they cannot read yet.
+"""
+
+PAUSES_BETWEEN_ATTEMPTS = (0.1, 0.5)
+"""Seconds; an error that nobody foresaw may pass, but no defect does by waiting longer."""
 
 LONGEST_PAUSE = 15.0
 HOLD_FOR = 300.0
@@ -103,7 +115,7 @@ class _Settlement:
     async def _handle(self, message: RabbitMessage, event: Event[Any], handle: Handler) -> None:
         try:
             with traced(event.traceparent):
-                await _while_database_is_away(lambda: handle(event))
+                await _held(lambda: handle(event))
         except RejectMessage:
             raise
         except Exception as error:
@@ -139,21 +151,43 @@ def _headers_of(message: RabbitMessage) -> dict[str, Any]:
     return {key: value for key, value in message.headers.items() if not key.startswith("x-")}
 
 
-async def _while_database_is_away(handle: Callable[[], Awaitable[object]]) -> None:
-    """Run a handler, again and again while MongoDB cannot be reached.
+async def _held(handle: Callable[[], Awaitable[object]]) -> None:
+    """Run a handler, again and again while what stops it is HELD.
 
     Requeueing at once would burn the delivery limit within milliseconds and dead-letter everything. Raises
     RejectMessage with requeue after HOLD_FOR seconds, so that another replica may have it.
     """
-    pause, waited = 0.1, 0.0
+    pause, give_back_at = 0.1, time.monotonic() + HOLD_FOR
     while True:
         try:
-            await handle()
-        except DATABASE_AWAY as error:
-            log.warning("database.unreachable", error=type(error).__name__, retry_after=pause)
-            if waited >= HOLD_FOR:
+            await _attempted(handle)
+        except Exception as error:
+            if not _is_held(error):
+                raise
+            reason = str(error)[:LONGEST_REASON]
+            log.warning("message.held", error=type(error).__name__, reason=reason, retry_after=pause)
+            if time.monotonic() >= give_back_at:
                 raise RejectMessage(requeue=True) from error
             await asyncio.sleep(pause)
-            waited, pause = waited + pause, min(pause * 2, LONGEST_PAUSE)
+            pause = min(pause * 2, LONGEST_PAUSE)
         else:
             return
+
+
+async def _attempted(handle: Callable[[], Awaitable[object]]) -> None:
+    """Run a handler, and again after each of PAUSES_BETWEEN_ATTEMPTS while it fails. Raises its last error."""
+    for pause in PAUSES_BETWEEN_ATTEMPTS:
+        try:
+            await handle()
+        except Exception as error:
+            if _is_held(error):
+                raise
+            log.warning("message.attempt_failed", error=type(error).__name__, retry_after=pause)
+            await asyncio.sleep(pause)
+        else:
+            return
+    await handle()
+
+
+def _is_held(error: Exception) -> bool:
+    return isinstance(error, HELD) and not is_refusal_of_document(error)
