@@ -5,7 +5,7 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import HTMLResponse, JSONResponse, Response
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from structlog.stdlib import BoundLogger, get_logger
@@ -15,6 +15,29 @@ from convoke.mongo import DATABASE_AWAY
 log: BoundLogger = get_logger(__name__)
 
 CONTENT_TYPE = "application/problem+json"
+TRY_AGAIN_AFTER = {"Retry-After": "2"}
+
+_PAGE = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Not just now</title>
+</head>
+<body>
+<main>
+<h1>This page cannot be shown just now</h1>
+<p>The service behind it has a disturbance. Please open it again in a minute.</p>
+</main>
+</body>
+</html>
+"""
+_PAGE_HEADERS = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
 
 
 class FieldError(BaseModel):
@@ -59,15 +82,36 @@ def answer_with_problems(app: FastAPI) -> None:
         app.add_exception_handler(away, _database_away)
 
 
-def internal_error() -> JSONResponse:
+def internal_error(request: Request) -> Response:
     """Return the answer to a request that failed for a reason nobody foresaw; what it was stands in the log only."""
     document = ProblemDocument(
         type="internal-error",
         title="The request failed unexpectedly",
         status=500,
-        detail="The failure has been logged. Send the request again with the same Idempotency-Key.",
+        detail=f"The failure has been logged. {_outcome(request)}",
     )
-    return _answer(document)
+    return _failure(request, document)
+
+
+def unavailable(request: Request, title: str) -> Response:
+    """Return the answer to a request that a neighbour's absence ended; it says what is known of the outcome."""
+    document = ProblemDocument(type="temporarily-unavailable", title=title, status=503, detail=_outcome(request))
+    return _failure(request, document, TRY_AGAIN_AFTER)
+
+
+def _outcome(request: Request) -> str:
+    if request.method in {"GET", "HEAD", "OPTIONS"}:
+        return "Nothing was changed. Send it again in a few seconds."
+    if "idempotency-key" in request.headers:
+        return "Whether the change was made is not known. Send it again with the same Idempotency-Key."
+    return "Whether the change was made is not known. Look whether it was before you send it again."
+
+
+def _failure(request: Request, document: ProblemDocument, headers: Mapping[str, str] | None = None) -> Response:
+    """Return a problem document, or a page where a person looks at what the route answers."""
+    if getattr(request.scope.get("route"), "response_class", None) is HTMLResponse:
+        return HTMLResponse(_PAGE, document.status, headers={**_PAGE_HEADERS, **(headers or {})})
+    return _answer(document, headers)
 
 
 async def _problem(_: Request, error: Exception) -> JSONResponse:
@@ -101,15 +145,9 @@ async def _http_exception(_: Request, error: Exception) -> JSONResponse:
     return _answer(document, dict(error.headers or {}))
 
 
-async def _database_away(_: Request, error: Exception) -> JSONResponse:
+async def _database_away(request: Request, error: Exception) -> Response:
     log.warning("database.unreachable", error=type(error).__name__)
-    document = ProblemDocument(
-        type="temporarily-unavailable",
-        title="The service cannot reach its database",
-        status=503,
-        detail="Whether the change was made is not known. Send it again with the same Idempotency-Key.",
-    )
-    return _answer(document, {"Retry-After": "2"})
+    return unavailable(request, "The service cannot reach its database")
 
 
 def _answer(document: ProblemDocument, headers: Mapping[str, str] | None = None) -> JSONResponse:

@@ -1,5 +1,6 @@
 """HTTP: one way to build and to run the app of a service."""
 
+import asyncio
 import signal
 import sys
 
@@ -7,12 +8,13 @@ import uvicorn
 from fastapi import FastAPI
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
+from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.stdlib import BoundLogger, get_logger
 
 from convoke.health import health_router
 from convoke.lifecycle import Lifecycle
-from convoke.problems import ProblemDocument, answer_with_problems, internal_error
+from convoke.problems import ProblemDocument, answer_with_problems, internal_error, unavailable
 from convoke.settings import ServiceSettings
 from convoke.tracing import traced
 
@@ -20,12 +22,14 @@ log: BoundLogger = get_logger(__name__)
 
 FINISH_REQUESTS_WITHIN = 2
 LARGEST_REQUEST = 100_000
+ANSWER_WITHIN = 8.0
+"""Seconds. A primary is looked for 5 s, but one that is connected and says nothing would be waited for much longer."""
 
 
-def http_app(title: str, lifecycle: Lifecycle) -> FastAPI:
-    """Return an app with problem documents, health paths, a trace per request and a bounded body.
+def http_app(title: str, lifecycle: Lifecycle, *, answer_within: float = ANSWER_WITHIN) -> FastAPI:
+    """Return an app with problem documents, health paths, a trace per request, and bounds on its body and its time.
 
-    `lifecycle` starts and stops with it.
+    `lifecycle` starts and stops with it. A request is cut short after `answer_within` seconds and answered 503.
     """
     app = FastAPI(
         title=title,
@@ -38,7 +42,7 @@ def http_app(title: str, lifecycle: Lifecycle) -> FastAPI:
     answer_with_problems(app)
     app.include_router(health_router(lifecycle.is_ready))
     app.add_middleware(_Bounded)
-    app.add_middleware(_Answered)
+    app.add_middleware(_Answered, within=answer_within)
     app.add_middleware(_Traced)
     return app
 
@@ -55,30 +59,47 @@ class _Traced:
 
 
 class _Answered:
-    """Answers 500 to what nobody foresaw, and logs it once.
+    """Answers 503 to what takes too long, and 500 to what nobody foresaw, which it logs once.
 
     Starlette's own handler raises it again after answering, and uvicorn would log it a second time.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, within: float) -> None:
         self._app = app
+        self._within = within
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
         begun = False
+        patience = asyncio.timeout(self._within)
 
         async def watched_send(message: Message) -> None:
             nonlocal begun
-            begun = True
+            if not begun:
+                begun = True
+                patience.reschedule(None)
             await send(message)
 
         try:
-            await self._app(scope, receive, watched_send)
+            async with patience:
+                await self._app(scope, receive, watched_send)
         except Exception:
-            if begun or scope["type"] != "http":
+            if begun:
                 raise
-            # Not the path itself: who knows a join address is let in.
-            log.exception("request.failed", method=scope["method"], route=getattr(scope.get("route"), "path", None))
-            await internal_error()(scope, receive, send)
+            if patience.expired():
+                log.warning("request.timed_out", **_asked(scope))
+                answer = unavailable(Request(scope), "The service did not finish in time")
+            else:
+                log.exception("request.failed", **_asked(scope))
+                answer = internal_error(Request(scope))
+            await answer(scope, receive, send)
+
+
+def _asked(scope: Scope) -> dict[str, str | None]:
+    # Not the path itself: who knows a join address is let in.
+    return {"method": scope["method"], "route": getattr(scope.get("route"), "path", None)}
 
 
 class _Bounded:

@@ -30,6 +30,8 @@ from convoke.serving import http_app
 from convoke.vault import Vault
 
 AUDIENCE = "auth-service"
+ANSWER_WITHIN = 60.0
+"""Seconds: connecting takes two calls to Zoom, and whoever cuts it short loses a code that works once."""
 
 
 def build_app(settings: Settings, *, clock: Clock = utc_now) -> FastAPI:
@@ -73,7 +75,7 @@ def build_app(settings: Settings, *, clock: Clock = utc_now) -> FastAPI:
         workers=[worker],
         on_close=[close],
     )
-    app = http_app("Convoke auth-service", lifecycle)
+    app = http_app("Convoke auth-service", lifecycle, answer_within=ANSWER_WITHIN)
     app.include_router(asyncapi_router("auth-service", PUBLISHED))
     verifier = keys.verifier(AUDIENCE)
     app.include_router(oauth_router(Issuing(clients, keys), keys))

@@ -1,5 +1,6 @@
 """The token endpoint and the published keys; errors are those of RFC 6749, section 5.2."""
 
+import asyncio
 import base64
 from collections import Counter
 from typing import Any
@@ -8,13 +9,20 @@ from urllib.parse import parse_qsl
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
+from structlog.stdlib import BoundLogger, get_logger
 
 from auth_service.domain.clients import AUDIENCES
 from auth_service.handlers.issuing import InvalidClient, InvalidScope, InvalidTarget, IssuedToken, Issuing
 from auth_service.signing import SigningKeys
+from convoke.mongo import DATABASE_AWAY
+from convoke.problems import TRY_AGAIN_AFTER
+
+log: BoundLogger = get_logger(__name__)
 
 KEYS_MAY_BE_CACHED_FOR = 300
 MOST_FIELDS = 20
+ISSUE_WITHIN = 6.0
+"""Seconds; a service that needs the token waits no longer itself."""
 
 _FORM = {
     "requestBody": {
@@ -66,11 +74,15 @@ def oauth_router(issuing: Issuing, keys: SigningKeys) -> APIRouter:
         try:
             form = await _form_of(request)
             client_id, secret = _credentials(request, form)
-            issued = await issuing.issue(client_id, secret, form.get("audience", ""), form.get("scope", ""))
+            async with asyncio.timeout(ISSUE_WITHIN):
+                issued = await issuing.issue(client_id, secret, form.get("audience", ""), form.get("scope", ""))
         except _Refused as refusal:
             return _error(*refusal.answer)
         except (InvalidClient, InvalidTarget, InvalidScope) as refusal:
             return _error(*_ANSWERS[type(refusal)])
+        except (TimeoutError, *DATABASE_AWAY) as away:
+            log.warning("database.unreachable", error=type(away).__name__)
+            return _error(503, "temporarily_unavailable", "The service cannot reach its database; ask again shortly.")
         return _answer(200, _granted(issued))
 
     @router.get("/.well-known/jwks.json")
@@ -129,4 +141,6 @@ def _answer(status: int, body: dict[str, Any]) -> JSONResponse:
     headers = {"Cache-Control": "no-store", "Pragma": "no-cache"}
     if status == 401:
         headers["WWW-Authenticate"] = 'Basic realm="auth-service"'
+    if status == 503:
+        headers |= TRY_AGAIN_AFTER
     return JSONResponse(body, status, headers=headers)
