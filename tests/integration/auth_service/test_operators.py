@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from pathlib import Path
 
 import httpx
 import pytest
@@ -14,13 +15,13 @@ from convoke.identity import TokenVerifier
 from convoke.problems import answer_with_problems
 from convoke.settings import load
 from convoke.vault import Vault
-from local_stack.addresses import Ports
+from local_stack.addresses import load_or_choose
+from local_stack.secrets_file import load_or_make
 from local_stack.settings_of_services import Surroundings, of_service
 from meeting_service.http import router as meetings_router
 from meeting_service.mongo import Meetings
 from notifier.http import deliveries_router
 from notifier.mongo import Correspondences
-from tests.integration.auth_service.conftest import key_of
 from tests.integration.auth_service.replicas import PUBLIC_URL, Caller, MovableClock, replica
 
 VIEWS = {
@@ -29,19 +30,13 @@ VIEWS = {
 }
 
 
-def service_clients() -> str:
-    """Return what a system on this machine tells auth-service."""
-    names = ("booking-service", "meeting-service", "notifier", "zoom-client", "zoom-webhook")
-    secrets = dict.fromkeys((*names, "encryption-key", "jwt-signing-key", "marker-key"), key_of(b"s"))
-    services = {name: [9] for name in ("auth-service", "booking-service", "meeting-service", "notifier")}
-    system = Surroundings("amqp://127.0.0.1", "mongodb://127.0.0.1", Ports(9, 9, 9, 9, 9, services), secrets)
-    return of_service("auth-service", 0, system)["SERVICE_CLIENTS"]
-
-
 @pytest.fixture
-async def auth(environment: dict[str, str], clock: MovableClock) -> AsyncIterator[httpx.AsyncClient]:
-    settings = load(Settings, {**environment, "SERVICE_CLIENTS": service_clients()})
-    async with replica(settings, clock) as http:
+async def auth(environment: dict[str, str], clock: MovableClock, tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
+    """auth-service with the identities that a system on this machine gives it."""
+    ports, secrets = load_or_choose(tmp_path / "ports.json", {}), load_or_make(tmp_path / "secrets.json")
+    system = Surroundings("amqp://127.0.0.1", "mongodb://127.0.0.1", ports, secrets)
+    told = of_service("auth-service", 0, system)["SERVICE_CLIENTS"]
+    async with replica(load(Settings, {**environment, "SERVICE_CLIENTS": told}), clock) as http:
         yield http
 
 
