@@ -9,9 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
+import psutil
 import pytest
 
-from local_stack import environment
+from local_stack import environment, state
 from local_stack.addresses import SERVICES
 from local_stack.processes import ProcessDiedError
 from local_stack.system import System
@@ -51,7 +52,7 @@ def place(
     monkeypatch: pytest.MonkeyPatch,
     rabbitmq_url: str,
     mongodb_url: str,
-) -> Path:
+) -> Iterator[Path]:
     """Return a working folder whose stand-ins go before the real packages, beside servers that run already."""
     for package in SERVICES.values():
         (tmp_path / package).mkdir()
@@ -60,7 +61,9 @@ def place(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("RABBITMQ_URL", rabbitmq_url)
     monkeypatch.setenv("MONGODB_URL", mongodb_url)
-    return tmp_path
+    yield tmp_path
+    if (tmp_path / "run" / "state.json").exists():
+        _command(tmp_path, "down")
 
 
 @pytest.fixture
@@ -134,3 +137,44 @@ def test_up_leaves_the_system_running_and_down_ends_it(place: Path) -> None:
     assert (place / "run" / "secrets.json").stat().st_mode & 0o777 == 0o600
     assert System(place / "run").recorded().groups == ((), ())
     assert (place / "run" / "secrets.json").read_bytes() == secrets
+
+
+def _left(place: Path) -> state.State | None:
+    return state.read(place / "run" / "state.json")
+
+
+def _pids(place: Path) -> dict[str, int]:
+    left = _left(place)
+    return {name: process.pid for name, process in left.running().items()} if left else {}
+
+
+def test_up_starts_only_what_ended(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The rest keeps running, and the sandbox what it remembers; servers stay the same, whatever is given now."""
+    _command(place, "up")
+    first = _pids(place)
+    psutil.Process(first["notifier"]).kill()
+    monkeypatch.setenv("RABBITMQ_URL", "amqp://elsewhere/")
+    again = _command(place, "up")
+    assert "starting what ended: notifier\n" in again.stdout, again.stderr
+    second = _pids(place)
+    assert second.keys() == first.keys()
+    assert {name for name in first if first[name] != second[name]} == {"notifier"}
+    notifier, auth = (
+        _settings_seen(System(place / "run", left=_left(place)).url(name)) for name in ("notifier", "auth-service")
+    )
+    assert notifier["RABBITMQ_URL"] == auth["RABBITMQ_URL"]
+    _command(place, "down")
+    assert _pids(place) == {}
+
+
+def test_up_that_fails_leaves_what_ran_before(place: Path) -> None:
+    """What could not be started is said, and `down` still knows the rest."""
+    _command(place, "up")
+    first = _pids(place)
+    psutil.Process(first["notifier"]).kill()
+    (place / "notifier" / "__main__.py").write_text("raise SystemExit('cannot start: SMTP_URL is missing')")
+    failed = _command(place, "up")
+    assert failed.returncode == 1
+    assert "SMTP_URL is missing" in failed.stderr
+    assert _pids(place) == {name: pid for name, pid in first.items() if name != "notifier"}
+    assert "stopped zoom-sandbox" in _command(place, "down").stdout

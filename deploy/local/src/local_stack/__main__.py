@@ -58,13 +58,15 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def up(folder: Path) -> int:
-    """Start the system and leave it running; where it runs already, only say so."""
+    """Start the system and leave it running; where some of it runs already, start only the rest."""
     if _running(folder):
         say("The system runs already.")
         return status(folder)
-    # Some of an earlier system may still run, with the data that this one is to open.
-    _stop_what_was_left(folder)
-    system = System(folder, detached=True)
+    left = _still_running(folder)
+    if left:
+        ended = [process.name for process in left.processes if process.name not in left.running()]
+        say(f"==> starting what ended: {', '.join(ended)}")
+    system = System(folder, detached=True, left=left)
     system.start()
     state.write(folder / _STATE, system.recorded())
     _print_addresses(system.urls)
@@ -133,6 +135,12 @@ def _stop_what_was_left(folder: Path) -> None:
         for stopped in state.stop(group):
             say(f"stopped {stopped.name}")
     (folder / _STATE).unlink(missing_ok=True)
+
+
+def _still_running(folder: Path) -> state.State | None:
+    """Return what an earlier `up` left, as long as something of it runs."""
+    left = state.read(folder / _STATE)
+    return left if left and left.running() else None
 
 
 def _running(folder: Path) -> bool:

@@ -38,14 +38,14 @@ class Ports:
 _OF_ONE_PROCESS = [field.name for field in fields(Ports) if field.name != "services"]
 
 
-def load_or_choose(path: Path, replicas: dict[str, int]) -> Ports:
-    """Return the ports of the last run where all are still free, else new ones.
+def load_or_choose(path: Path, replicas: dict[str, int], *, in_use: bool = False) -> Ports:
+    """Return the ports of the last run where all are still free, or `in_use` by what runs of it; else new ones.
 
     Join addresses in mails hold the port, and so does the callback that Zoom was told.
     """
     wanted = {name: replicas.get(name, 1) for name in SERVICES}
     saved = _saved(path)
-    if saved and _fits(saved, wanted) and all(map(_free, saved.numbers)):
+    if saved and _fits(saved, wanted) and (in_use or all(map(_free, saved.numbers))):
         return saved
     ports = _chosen(wanted)
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -9,7 +9,7 @@ import subprocess
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import httpx
@@ -87,22 +87,30 @@ class ChildProcess:
         self._environment = dict(environment)
         self._detached = detached
         self._process: subprocess.Popen[bytes] | None = None
+        self._left: psutil.Process | None = None
 
     @property
     def pid(self) -> int:
         """The pid of the last start; raises ProcessError before the first."""
-        if self._process is None:
+        last = self._process or self._left
+        if last is None:
             raise ProcessError(f"{self.name} was never started")
-        return self._process.pid
+        return last.pid
 
     @property
     def running(self) -> bool:
-        return self._process is not None and self._process.poll() is None
+        if self._process is not None:
+            return self._process.poll() is None
+        return self._left is not None and _alive(self._left)
 
     @property
     def created(self) -> float:
         """When the running process was created, in seconds since the epoch: with the pid it names the process."""
         return psutil.Process(self.pid).create_time()
+
+    def take_over(self, left: psutil.Process) -> None:
+        """Count a process that an earlier detached run left as this one: it is not started, nor stopped, from here."""
+        self._left = left
 
     def start(self) -> None:
         """Start and return at once; a process that already runs is left as it is."""
@@ -128,9 +136,11 @@ class ChildProcess:
             self.wait_until(lambda: _answers(client, url, says), within=within)
 
     def refuse_if_dead(self) -> None:
-        """Raise ProcessDiedError where the process was started and has ended."""
+        """Raise ProcessDiedError where the process was started, or taken over, and has ended."""
         if self._process is not None and (code := self._process.poll()) is not None:
             raise ProcessDiedError(self._report(f"{self.name} ended with code {code} before it was ready"))
+        if self._left is not None and not self.running:
+            raise ProcessDiedError(self._report(f"{self.name} ended meanwhile"))
 
     def ask_to_stop(self) -> None:
         """Send SIGTERM and return at once; does nothing where none runs."""
@@ -174,6 +184,12 @@ class ChildProcess:
     def _report(self, problem: str) -> str:
         lines = self.log.read_text(errors="replace").splitlines()[-_LOG_LINES_SHOWN:]
         return "\n".join([f"{problem}; the end of {self.log}:", *(f"    {line}" for line in lines)])
+
+
+def _alive(process: psutil.Process) -> bool:
+    with suppress(psutil.NoSuchProcess):
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    return False
 
 
 def _answers(client: httpx.Client, url: str, says: Health) -> bool:

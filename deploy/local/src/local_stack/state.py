@@ -36,6 +36,15 @@ class State:
     def processes(self) -> list[Recorded]:
         return [process for group in self.groups for process in group]
 
+    def running(self) -> dict[str, psutil.Process]:
+        """Return by name what still runs of it."""
+        return {recorded.name: process for recorded in self.processes if (process := still_ours(recorded))}
+
+    def given(self, server: str) -> str | None:
+        """Return the address of a server that it used and did not start, or None where it started that itself."""
+        ours = {process.name for process in self.processes}
+        return None if server in ours else self.addresses[server]
+
 
 def record(process: ChildProcess) -> Recorded:
     return Recorded(name=process.name, pid=process.pid, created=process.created)

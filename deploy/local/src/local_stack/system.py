@@ -8,6 +8,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import psutil
+
 from local_stack import addresses, environment, progress, secrets_file, settings_of_services, state
 from local_stack.addresses import SERVICES, Ports
 from local_stack.mongodb import MongoDB
@@ -26,6 +28,7 @@ class System:
 
     RABBITMQ_URL and MONGODB_URL in the environment stand for servers that run already; those are used, and neither
     started nor stopped. `replicas` counts the processes of a service, by its name; one where it says nothing.
+    `left` is an earlier detached run of which something still runs: that is left as it is, and so are the servers.
     As a context manager it starts everything, and stops it at the end.
     """
 
@@ -36,21 +39,25 @@ class System:
         replicas: Mapping[str, int] | None = None,
         detached: bool = False,
         log_level: str = "INFO",
+        left: state.State | None = None,
     ) -> None:
         self.folder = folder.absolute()
         self._detached = detached
-        ports = addresses.load_or_choose(self.folder / "ports.json", dict(replicas or {}))
-        self.rabbitmq = self._own_rabbitmq(ports)
-        self.mongodb = self._own_mongodb(ports.mongodb)
+        ports = addresses.load_or_choose(self.folder / "ports.json", dict(replicas or {}), in_use=left is not None)
+        rabbitmq_url = left.given("rabbitmq") if left else environment.given("RABBITMQ_URL")
+        mongodb_url = left.given("mongodb") if left else environment.given("MONGODB_URL")
+        self.rabbitmq = None if rabbitmq_url else self._own_rabbitmq(ports)
+        self.mongodb = None if mongodb_url else self._own_mongodb(ports)
         self._surroundings = Surroundings(
-            rabbitmq_url=self.rabbitmq.url if self.rabbitmq else str(environment.given("RABBITMQ_URL")),
-            mongodb_url=self.mongodb.url if self.mongodb else str(environment.given("MONGODB_URL")),
+            rabbitmq_url=self.rabbitmq.url if self.rabbitmq else str(rabbitmq_url),
+            mongodb_url=self.mongodb.url if self.mongodb else str(mongodb_url),
             ports=ports,
             secrets=secrets_file.load_or_make(self.folder / "secrets.json"),
             log_level=log_level,
         )
         self._outside = {"mail-sink": self._mail_sink(), "zoom-sandbox": self._zoom_sandbox()}
         self._services = dict(self._all_services())
+        self._take_over(left.running() if left else {})
 
     @property
     def urls(self) -> dict[str, str]:
@@ -82,7 +89,7 @@ class System:
         return self._outside[name] if name in self._outside else self._services[name, replica]
 
     def start(self) -> None:
-        """Start everything and return when all of it is ready; raises ProcessError, with nothing left running."""
+        """Start what does not run and return when all is ready; raises ProcessError, with what it started ended."""
         started = time.monotonic()
         with ExitStack() as undo:
             undo.callback(self.stop)
@@ -94,7 +101,7 @@ class System:
             undo.pop_all()
 
     def stop(self) -> None:
-        """Stop everything that was started, services first."""
+        """Stop everything that was started from here, services first."""
         for group in self._stopping_order():
             for process in group:
                 process.ask_to_stop()
@@ -170,9 +177,13 @@ class System:
             return f"{self.urls['zoom']}/sandbox/health", _SANDBOX_IS_HEALTHY
         return f"{self.url(name, replica)}/health/ready", _SERVICE_IS_HEALTHY
 
-    def _own_rabbitmq(self, ports: Ports) -> RabbitMQ | None:
-        if environment.given("RABBITMQ_URL"):
-            return None
+    def _take_over(self, left: Mapping[str, psutil.Process]) -> None:
+        for group in self._stopping_order():
+            for process in group:
+                if process.name in left:
+                    process.take_over(left[process.name])
+
+    def _own_rabbitmq(self, ports: Ports) -> RabbitMQ:
         return RabbitMQ(
             self.folder / "rabbitmq",
             port=ports.rabbitmq,
@@ -181,10 +192,8 @@ class System:
             detached=self._detached,
         )
 
-    def _own_mongodb(self, port: int) -> MongoDB | None:
-        if environment.given("MONGODB_URL"):
-            return None
-        return MongoDB(self.folder / "mongodb", port=port, detached=self._detached)
+    def _own_mongodb(self, ports: Ports) -> MongoDB:
+        return MongoDB(self.folder / "mongodb", port=ports.mongodb, detached=self._detached)
 
     def _mail_sink(self) -> ChildProcess:
         ports = self._surroundings.ports
