@@ -1,4 +1,7 @@
-"""JSON lines on standard output: dotted event names, fields beside them, and nothing that is secret or personal."""
+"""JSON lines on standard output: dotted event names, fields beside them, and nothing that is secret or personal.
+
+What is logged while something is handled carries its trace's id, by which all services' lines about it are found.
+"""
 
 import logging
 import re
@@ -8,6 +11,8 @@ from typing import Any
 
 import structlog
 from structlog.typing import EventDict, WrappedLogger
+
+from convoke.tracing import current_trace_id
 
 _HIDDEN_NAME = (
     r"(?:\w{0,40}_)?(?:token|secret|password|passcode|authorization|email|zak|pwd|assertion|verifier)"
@@ -39,6 +44,7 @@ def set_up_logs(service: str, level: str) -> None:
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
             _add_service(service),
+            _add_trace,
             redact,
             structlog.processors.JSONRenderer(),
         ],
@@ -83,6 +89,13 @@ def _add_service(service: str) -> structlog.typing.Processor:
         return event
 
     return add
+
+
+def _add_trace(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+    trace_id = current_trace_id()
+    if trace_id is not None:
+        event["trace_id"] = trace_id
+    return event
 
 
 class _ToStructlog(logging.Handler):

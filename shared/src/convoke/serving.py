@@ -54,7 +54,10 @@ class _Traced:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        with traced(Headers(scope=scope).get("traceparent") if scope["type"] == "http" else None):
+        if scope["type"] != "http":  # the lifespan: what runs in it all day is no one trace
+            await self._app(scope, receive, send)
+            return
+        with traced(Headers(scope=scope).get("traceparent")):
             await self._app(scope, receive, send)
 
 

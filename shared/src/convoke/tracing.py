@@ -18,6 +18,12 @@ def current_traceparent() -> str:
     return _current.get() or f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01"
 
 
+def current_trace_id() -> str | None:
+    """Return the id of the trace of the work at hand: it is the same in every service that has a part in it."""
+    traceparent = _current.get()
+    return traceparent.split("-")[1] if traceparent else None
+
+
 @contextmanager
 def traced(traceparent: str | None) -> Iterator[None]:
     """Handle something under the trace it came with; a new trace where it brought none or a malformed one."""

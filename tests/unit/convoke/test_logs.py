@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
 
 from convoke.logs import redact, set_up_logs
+from convoke.tracing import traced
 
 Logged = Callable[[], list[str]]
 CANARY = "s3cr3t-canary"
@@ -146,6 +147,16 @@ def test_a_line_says_when_where_and_how_grave(logged: Logged):
     [written] = map(json.loads, logged())
     assert written.pop("timestamp").endswith("Z")
     assert written == {"event": "booking.created", "booking": "bkg_1", "level": "info", "service": "test-service"}
+
+
+def test_what_is_logged_on_the_way_of_one_thing_carries_its_trace(logged: Logged):
+    with traced("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"):
+        structlog.get_logger().info("booking.created")
+        logging.getLogger("some.library").warning("slow")
+    structlog.get_logger().info("service.ready")
+    *on_the_way, afterwards = map(json.loads, logged())
+    assert [line["trace_id"] for line in on_the_way] == ["0af7651916cd43dd8448eb211c80319c"] * 2
+    assert "trace_id" not in afterwards
 
 
 @pytest.mark.parametrize("newline", ["\n", "\r\n", "\u2028", "\x85", "\x1b[2J"])

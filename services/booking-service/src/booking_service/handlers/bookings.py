@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+from structlog.stdlib import BoundLogger, get_logger
+
 from booking_service.domain.answers import Answer, Request
 from booking_service.domain.catalog import EventType, Host
 from booking_service.domain.refusals import (
@@ -16,7 +18,7 @@ from booking_service.domain.refusals import (
     UnknownHost,
 )
 from booking_service.domain.session import Invitee, Seat, Session, check_start
-from booking_service.domain.timeline import TimelineEntry
+from booking_service.domain.timeline import TimelineEntry, What
 from booking_service.mongo.catalog import Catalog
 from booking_service.mongo.sessions import Record, Sessions, Stored
 from convoke.clock import Clock
@@ -24,6 +26,8 @@ from convoke.contracts import BookingCanceled, BookingCreated, BookingReschedule
 from convoke.ids import new_id, new_token
 from convoke.messaging.outbox import Outbox, entry
 from convoke.mongo import Document
+
+log: BoundLogger = get_logger(__name__)
 
 ATTEMPTS = 10
 """Times that a change is tried on a session which others keep changing."""
@@ -50,6 +54,8 @@ class Change:
     event: Document
     entry: TimelineEntry
 
+
+LOGGED: dict[What, str] = {"rescheduled": "booking.rescheduled", "canceled": "booking.canceled"}
 
 Transition = Callable[[Session, datetime], Change]
 
@@ -108,7 +114,9 @@ class Bookings:
         answer = answer_for(session, seat)
         booked = TimelineEntry(now, "booked", f"for {_utc(session.starts_at)}")
         record = Record(entry(BookingCreated, now), booked, request, answer)
-        self._outbox.publish_soon(await self._sessions.add(session, record))
+        document = await self._sessions.add(session, record)
+        log.info("booking.created", **_ids(session, seat))
+        self._outbox.publish_soon(document)
         return answer
 
     async def _new_session(self, order: Order, organization_id: str) -> Session:
@@ -159,8 +167,19 @@ class Bookings:
         document = await self._sessions.change(session, change.session, record)
         if document is None:
             return None
+        log.info(LOGGED[change.entry.what], **_ids(change.session, change.session.seat(booking_id)))
         self._outbox.publish_soon(document)
         return answer
+
+
+def _ids(session: Session, seat: Seat) -> dict[str, str | int]:
+    return {
+        "organization_id": session.organization_id,
+        "booking": seat.id,
+        "session": session.id,
+        "host": session.host.id,
+        "revision": seat.revision,
+    }
 
 
 def _with_reason(detail: str, reason: str | None) -> str:

@@ -4,10 +4,13 @@ from dataclasses import dataclass
 
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
+from structlog.stdlib import BoundLogger, get_logger
 
 from booking_service.domain import refusals
 from booking_service.domain.refusals import Refused
 from convoke.problems import CONTENT_TYPE, ProblemDocument
+
+log: BoundLogger = get_logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -57,9 +60,11 @@ def wording_of(refusal: type[Refused]) -> Wording:
     return next(WORDINGS[each] for each in refusal.__mro__ if each in WORDINGS)
 
 
-async def _refused(_: Request, refusal: Exception) -> JSONResponse:
+async def _refused(request: Request, refusal: Exception) -> JSONResponse:
     assert isinstance(refusal, Refused)  # noqa: S101 - Starlette's signature cannot say it
     wording = wording_of(type(refusal))
+    if request.method == "POST" and request.url.path.startswith("/v1/bookings"):
+        log.info("booking.refused", slug=wording.slug, **_ids(request, refusal))
     document = ProblemDocument(
         type=wording.slug,
         title=wording.title,
@@ -68,6 +73,14 @@ async def _refused(_: Request, refusal: Exception) -> JSONResponse:
     )
     headers = {"Retry-After": "3"} if wording.status == 503 else {}
     return JSONResponse(document.model_dump(exclude_none=True), wording.status, headers, CONTENT_TYPE)
+
+
+def _ids(request: Request, refusal: Refused) -> dict[str, str]:
+    """Return ids of ours only: what is in the path of a booking that is not found may be anything."""
+    ids: dict[str, str] = {"organization_id": request.state.organization_id}
+    if "booking_id" in request.path_params and not isinstance(refusal, refusals.NotFound):
+        ids["booking"] = request.path_params["booking_id"]
+    return ids
 
 
 def _sentence(text: str) -> str:

@@ -15,13 +15,17 @@ class Tenants:
         self._verifier = verifier
 
     def with_scope(self, scope: str) -> Callable[[Request], Awaitable[str]]:
-        """Return a FastAPI dependency that gives the organization's id, or answers with a problem."""
+        """Return a FastAPI dependency that gives the organization's id, or answers with a problem.
+
+        The id is also put into the request's state, for the log.
+        """
         caller_of = requires(self._verifier, scope)
 
         async def organization_id(request: Request) -> str:
             caller = await caller_of(request)
             if not caller.organization_id:
                 raise Problem(403, "no-organization", "The token is of no organization", "Use an API client's token.")
+            request.state.organization_id = caller.organization_id
             return caller.organization_id
 
         return organization_id
