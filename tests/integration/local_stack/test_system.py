@@ -77,8 +77,8 @@ def _settings_seen(url: str) -> dict[str, str]:
     return dict(httpx.get(url, trust_env=False).json())
 
 
-def _command(place: Path, name: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "local_stack", "--folder", str(place / "run"), name]
+def _command(place: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "local_stack", "--folder", str(place / "run"), *arguments]
     return subprocess.run(  # noqa: S603  # this package's own command
         command,
         cwd=place,
@@ -178,3 +178,22 @@ def test_up_that_fails_leaves_what_ran_before(place: Path) -> None:
     assert "SMTP_URL is missing" in failed.stderr
     assert _pids(place) == {name: pid for name, pid in first.items() if name != "notifier"}
     assert "stopped zoom-sandbox" in _command(place, "down").stdout
+
+
+def test_a_command_of_a_service_runs_in_the_environment_of_the_running_system(place: Path) -> None:
+    """Its output, its options and its exit status are the program's own."""
+    _command(place, "up")
+    address = _settings_seen(System(place / "run", left=_left(place)).url("notifier"))["SMTP_URL"]
+    (place / "notifier" / "__main__.py").write_text(
+        "import os, sys; print(os.environ['SMTP_URL'], *sys.argv[1:]); sys.exit(3)"
+    )
+    done = _command(place, "exec", "notifier", "mails", "list", "--name", "two words")
+    assert (done.stdout, done.returncode) == (f"{address} mails list --name two words\n", 3)
+    assert "NOTIFIER_URL=http" in _command(place, "addresses").stdout
+
+
+@pytest.mark.parametrize("command", [("exec", "notifier", "mails"), ("addresses",)], ids=" ".join)
+def test_where_nothing_runs_there_is_nothing_to_run_a_command_in(place: Path, command: tuple[str, ...]) -> None:
+    """Instead of an environment that leads nowhere, one line that tells how to start it."""
+    refused = _command(place, *command)
+    assert (refused.returncode, refused.stderr) == (1, "Nothing runs. `make up` starts it.\n")

@@ -1,4 +1,4 @@
-"""`python -m local_stack up|down|status|run|demo|burst`: the system on processes of this machine."""
+"""`python -m local_stack up|down|status|addresses|exec|run|demo|burst`: the system on processes of this machine."""
 
 import argparse
 import re
@@ -10,9 +10,10 @@ from contextlib import suppress
 from pathlib import Path
 
 from local_stack import state
+from local_stack.addresses import SERVICES
 from local_stack.burst import BurstFailedError, burst
 from local_stack.demo import DemoFailedError, demo
-from local_stack.installation import CommandFailedError, InContainers, OnProcesses
+from local_stack.installation import CommandFailedError, InContainers, Installation, OnProcesses
 from local_stack.installed import MissingServerError
 from local_stack.processes import ProcessError
 from local_stack.progress import say
@@ -21,7 +22,14 @@ from local_stack.tenant import NotInTimeError
 
 _REPOSITORY = Path(__file__).parents[4]
 _STATE = "state.json"
+
+
+class NothingRunsError(Exception):
+    """There is no running system to do this in."""
+
+
 _FAILURES = (
+    NothingRunsError,
     ProcessError,
     MissingServerError,
     CommandFailedError,
@@ -34,9 +42,10 @@ _CREDENTIALS = re.compile("//[^@/]*@")
 
 def main() -> int:
     """Run the command and return the exit status: 0 when done, 1 with a reason on standard error."""
-    arguments = _parser().parse_args()
+    arguments = vars(_parser().parse_args())
+    command = arguments.pop("command")
     try:
-        return int(arguments.command(arguments.folder))
+        return int(command(**arguments))
     except _FAILURES as failure:
         print(failure, file=sys.stderr)
         return 1
@@ -49,6 +58,13 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("up", help="start the system and leave it running").set_defaults(command=up)
     commands.add_parser("down", help="stop what `up` left running").set_defaults(command=down)
     commands.add_parser("status", help="tell what runs and where").set_defaults(command=status)
+    commands.add_parser("addresses", help="print where it runs, as variables for a shell").set_defaults(
+        command=print_addresses
+    )
+    execute = commands.add_parser("exec", help="run a command of a service's own program in the running system")
+    execute.add_argument("service", choices=SERVICES)
+    execute.add_argument("arguments", nargs=argparse.REMAINDER, help="such as: organizations create --name Acme")
+    execute.set_defaults(command=run_command)
     commands.add_parser("run", help="run the system until Ctrl-C").set_defaults(command=run)
     commands.add_parser(
         "demo", help="try it: on what runs in containers, else on processes for the time of the demo"
@@ -91,6 +107,19 @@ def status(folder: Path) -> int:
     return 0 if _running(folder) else 1
 
 
+def print_addresses(folder: Path) -> int:
+    """Print a variable for each address of the running system, as AUTH_SERVICE_URL=http://127.0.0.1:8001."""
+    for name, address in _installation(folder).urls.items():
+        if address.startswith("http"):
+            say(f"{name.upper().replace('-', '_')}_URL={address}")
+    return 0
+
+
+def run_command(folder: Path, service: str, arguments: list[str]) -> int:
+    """Run a command of a service's own program, on processes or in containers; its exit status is returned."""
+    return _installation(folder).program(service, *arguments).run()
+
+
 def run(folder: Path) -> int:
     """Run the system in the foreground until SIGINT or SIGTERM."""
     if _running(folder):
@@ -127,6 +156,16 @@ def measure(folder: Path) -> int:
         for line in burst(system).lines():
             say(f"    {line}")
     return 0
+
+
+def _installation(folder: Path) -> Installation:
+    """Return what runs: the processes that `up` left, else docker compose's containers; raises NothingRunsError."""
+    if left := _still_running(folder):
+        return OnProcesses(System(folder, left=left))
+    containers = InContainers(_REPOSITORY)
+    if containers.is_running():
+        return containers
+    raise NothingRunsError("Nothing runs. `make up` starts it.")
 
 
 def _stop_what_was_left(folder: Path) -> None:
