@@ -1,5 +1,6 @@
 """The queues as the broker has them: replicated, bounded, and with a place for what nobody could digest."""
 
+from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -9,6 +10,7 @@ import pytest
 from convoke.contracts.topology import BOOKING_SERVICE_NOTIFICATIONS as STREAM
 from convoke.contracts.topology import DEAD_LETTER_EXCHANGE, TOPOLOGY, Stream
 from convoke.messaging.broker import DELIVERY_LIMIT, LONGEST_QUEUE, connect, declare_topology, publishing_broker
+from convoke.messaging.consumer import HOLD_FOR
 from tests.integration.convoke.conftest import Wire
 from tests.support.eventually import eventually
 
@@ -58,9 +60,15 @@ def test_a_queue_is_replicated_durable_bounded_and_dead_letters_at_least_once(
     }
 
 
+def test_a_database_may_be_away_for_ten_days_before_a_message_is_delivered_too_often():
+    acknowledged_within = timedelta(minutes=30)  # RabbitMQ's consumer_timeout where nothing is said
+    assert timedelta(seconds=HOLD_FOR) <= acknowledged_within - timedelta(minutes=5)
+    assert DELIVERY_LIMIT * timedelta(seconds=HOLD_FOR) >= timedelta(days=10)
+
+
 @pytest.mark.usefixtures("declared")
 async def test_what_is_delivered_too_often_lands_with_the_dead_letters_and_none_is_lost(wire: Wire):
-    bodies = {f"poison {number}".encode() for number in range(5)}
+    bodies = {f"poison {number}".encode() for number in range(2)}
     for body in bodies:
         await wire.send(body, STREAM.queue)
     rejected = 0

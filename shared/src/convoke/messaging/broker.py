@@ -18,7 +18,13 @@ CONNECT_AGAIN_AFTER = 1.0
 """Seconds between two attempts to reach the broker at start-up."""
 
 PREFETCH = 16
-DELIVERY_LIMIT = 20
+DELIVERY_LIMIT = 1_000
+"""Deliveries before the broker dead-letters a message: the stop for one that kills every process that takes it.
+
+With the consumer's HOLD_FOR it makes almost two weeks, so that no outage of a database reaches it. It is fixed when a
+queue is declared: a service with another value is refused that queue, so a change needs new queues.
+"""
+
 NEVER_GIVE_UP = 1_000_000
 """Deliveries: RabbitMQ 4 drops a message after 20 where nothing is said, and a dead letter has nowhere else to go."""
 

@@ -37,8 +37,8 @@ PAUSES_BETWEEN_ATTEMPTS = (0.1, 0.5)
 """Seconds; an error that nobody foresaw may pass, but no defect does by waiting longer."""
 
 LONGEST_PAUSE = 15.0
-HOLD_FOR = 300.0
-"""Seconds that a delivery waits for the database; well under RabbitMQ's 30 minutes for an acknowledgement."""
+HOLD_FOR = 1_200.0
+"""Seconds that a replica holds a delivery; well under RabbitMQ's 30 minutes for an acknowledgement."""
 
 LONGEST_REASON = 500
 """Characters: a header that passes RabbitMQ's frame would cost the whole publishing connection."""
