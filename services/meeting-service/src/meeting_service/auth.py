@@ -63,14 +63,11 @@ class ZoomAccessTokens:
         try:
             async with asyncio.timeout(ANSWERS_WITHIN):
                 answer = await self._post_with_own_token(body)
-        except (TimeoutError, httpx.HTTPError) as error:
+            if not answer.is_success:
+                raise _refusal(answer)
+            return _access(answer.json())
+        except (TimeoutError, httpx.HTTPError, ValueError, KeyError) as error:
             raise Refused("zoom_unavailable", f"auth-service does not answer ({type(error).__name__})") from error
-        if not answer.is_success:
-            raise _refusal(answer)
-        token: dict[str, Any] = answer.json()
-        return Access(
-            token["connection_id"], token["zoom_user_id"], token["access_token"], token["api_url"].rstrip("/")
-        )
 
     async def _post_with_own_token(self, body: dict[str, str]) -> httpx.Response:
         answer = await self._post(body)
@@ -82,6 +79,10 @@ class ZoomAccessTokens:
     async def _post(self, body: dict[str, str]) -> httpx.Response:
         bearer = await self._own_token.get()
         return await self._http.post(self._url, json=body, headers={"Authorization": f"Bearer {bearer}"})
+
+
+def _access(token: dict[str, Any]) -> Access:
+    return Access(token["connection_id"], token["zoom_user_id"], token["access_token"], token["api_url"].rstrip("/"))
 
 
 def _refusal(answer: httpx.Response) -> Refused:

@@ -1,0 +1,43 @@
+"""What auth-service answers, and what that means for the work."""
+
+import httpx
+import pytest
+
+from convoke.identity import ServiceToken
+from meeting_service.auth import ZoomAccessTokens
+from meeting_service.ports import Refused
+
+AUTH = "http://auth.test"
+GOOD = {"connection_id": "zcn_1", "zoom_user_id": "u1", "access_token": "t", "api_url": "https://api.zoom.us/"}
+
+
+def tokens(answer: httpx.Response) -> ZoomAccessTokens:
+    def answers(request: httpx.Request) -> httpx.Response:
+        own = {"access_token": "own", "expires_in": 300}
+        return httpx.Response(200, json=own) if request.url.path == "/oauth/token" else answer
+
+    http = httpx.AsyncClient(transport=httpx.MockTransport(answers))
+    return ZoomAccessTokens(http, AUTH, ServiceToken(http, AUTH, "meeting-service", "secret", "auth-service"))
+
+
+async def test_a_token_comes_with_its_owner_and_the_address_to_use_it_at():
+    access = await tokens(httpx.Response(200, json=GOOD)).to_make("org_1", "hst_1")
+    assert (access.connection_id, access.zoom_user_id, access.api_url) == ("zcn_1", "u1", "https://api.zoom.us")
+
+
+@pytest.mark.parametrize(
+    ("answer", "code"),
+    [
+        (httpx.Response(404, json={"type": "zoom-not-connected", "detail": "x"}), "zoom_not_connected"),
+        (httpx.Response(409, json={"type": "zoom-paused", "detail": "x"}), "zoom_paused"),
+        (httpx.Response(409, json={"type": "zoom-reauthorization-required"}), "zoom_reauthorization_required"),
+        (httpx.Response(503, json={"type": "zoom-unavailable"}), "zoom_unavailable"),
+        (httpx.Response(500, text="<html>"), "zoom_unavailable"),
+        (httpx.Response(200, text="not JSON"), "zoom_unavailable"),
+        (httpx.Response(200, json={"access_token": "t"}), "zoom_unavailable"),
+    ],
+)
+async def test_an_answer_without_a_token_is_a_refusal_with_a_reason(answer: httpx.Response, code: str):
+    with pytest.raises(Refused) as refusal:
+        await tokens(answer).to_change("org_1", "zcn_1")
+    assert refusal.value.code == code
