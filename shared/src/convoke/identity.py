@@ -56,16 +56,24 @@ class Verifier(Protocol):
 
 def caller_of(token: str, key: Any, audience: str) -> Caller:
     """Return who holds a token that `key` signed for `audience`. Raises jwt.InvalidTokenError."""
-    claims: dict[str, Any] = jwt.decode(
-        token,
-        key,
-        algorithms=[ALGORITHM],
-        audience=audience,
-        issuer=ISSUER,
-        leeway=LEEWAY,
-        options={"require": ["exp", "aud", "iss", "sub"]},
-    )
+    try:
+        claims: dict[str, Any] = jwt.decode(
+            token,
+            key,
+            algorithms=[ALGORITHM],
+            audience=audience,
+            issuer=ISSUER,
+            leeway=LEEWAY,
+            options={"require": ["exp", "aud", "iss", "sub"]},
+        )
+    except jwt.InvalidAudienceError:
+        raise jwt.InvalidAudienceError(_of_another_audience(token, audience)) from None
     return Caller(claims["sub"], claims.get("organization_id", ""), frozenset(claims.get("scope", "").split()))
+
+
+def _of_another_audience(token: str, audience: str) -> str:
+    given = jwt.decode(token, options={"verify_signature": False})["aud"]  # the signature has been checked
+    return f"The token is for the audience {given!r}; ask auth-service's /oauth/token for one with audience={audience}."
 
 
 class TokenVerifier:
@@ -141,6 +149,8 @@ async def _verified(verifier: Verifier, token: str) -> Caller:
         return await verifier.verify(token)
     except jwt.ExpiredSignatureError:
         raise _unauthorized("The token has expired; fetch a new one from auth-service's /oauth/token.") from None
+    except jwt.InvalidAudienceError as error:
+        raise _unauthorized(str(error)) from None
     except jwt.InvalidTokenError as error:
         raise _unauthorized(f"The token is not valid here ({type(error).__name__}).") from None
     except KeysUnavailable:

@@ -1,6 +1,6 @@
 """Errors over HTTP: RFC 9457 problem documents with a stable type slug and a detail that says what to do."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -16,6 +16,14 @@ log: BoundLogger = get_logger(__name__)
 
 CONTENT_TYPE = "application/problem+json"
 TRY_AGAIN_AFTER = {"Retry-After": "2"}
+
+_ADVICE = {
+    400: ("invalid-json", "Send JSON in UTF-8."),
+    404: ("not-found", "See /docs for the paths."),
+    405: ("method-not-allowed", "See /docs for the paths."),
+    413: ("too-large", "Send a smaller one."),
+}
+"""The slug and the advice for what the framework refuses by itself."""
 
 _PAGE = """<!doctype html>
 <html lang="en">
@@ -119,7 +127,7 @@ async def _problem(_: Request, error: Exception) -> JSONResponse:
     return _answer(error.document, error.headers)
 
 
-async def _invalid_request(_: Request, error: Exception) -> JSONResponse:
+async def _invalid_request(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - Starlette's signature cannot say it
     problems = error.errors()
     not_json = any(problem["type"] == "json_invalid" for problem in problems)
@@ -127,20 +135,17 @@ async def _invalid_request(_: Request, error: Exception) -> JSONResponse:
         type="invalid-json" if not_json else "invalid-request",
         title="The request is not valid",
         status=400 if not_json else 422,
-        detail="The body is not JSON." if not_json else "Correct the fields named in errors and send it again.",
-        errors=[FieldError(field=_field(problem), message=problem["msg"]) for problem in problems],
+        detail="The body is not JSON." if not_json else _how_to_correct(request, problems),
+        errors=[FieldError(field=_field(problem), message=_message(problem)) for problem in problems],
     )
     return _answer(document)
 
 
 async def _http_exception(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)  # noqa: S101 - Starlette's signature cannot say it
-    slug = {404: "not-found", 405: "method-not-allowed", 413: "too-large"}.get(error.status_code, "http-error")
+    slug, advice = _ADVICE.get(error.status_code, ("http-error", "See /docs for what can be asked."))
     document = ProblemDocument(
-        type=slug,
-        title=str(error.detail),
-        status=error.status_code,
-        detail=f"{error.detail}. See /docs for the paths.",
+        type=slug, title=str(error.detail), status=error.status_code, detail=f"{error.detail}. {advice}"
     )
     return _answer(document, dict(error.headers or {}))
 
@@ -157,6 +162,17 @@ def _answer(document: ProblemDocument, headers: Mapping[str, str] | None = None)
         headers=dict(headers or {}),
         media_type=CONTENT_TYPE,
     )
+
+
+def _how_to_correct(request: Request, problems: Sequence[Any]) -> str:
+    is_unread = any(problem["loc"] == ("body",) for problem in problems)
+    if is_unread and "json" not in request.headers.get("content-type", ""):
+        return "Send the body as JSON, with the header 'Content-Type: application/json'."
+    return "Correct the fields named in errors and send it again."
+
+
+def _message(problem: Any) -> str:
+    return str(problem["msg"]).removeprefix("Value error, ")
 
 
 def _field(problem: Any) -> str:

@@ -202,6 +202,12 @@ async def test_connections_come_in_pages(product: Caller, connect: Connect):
     assert sorted(seen) == [f"host-{number}" for number in range(1, 6)]
 
 
+async def test_a_question_with_a_name_that_is_not_known_is_refused(product: Caller):
+    refused = await product.call("GET", "/v1/zoom/connections?host_id=hst_1")
+    assert (refused.status_code, refused.json()["type"]) == (422, "invalid-request")
+    assert [error["field"] for error in refused.json()["errors"]] == ["query.host_id"]
+
+
 async def test_two_organizations_see_only_their_own_connections(
     new_product: Callable[[], Awaitable[Caller]], connect: Connect, meeting_service: Caller
 ):

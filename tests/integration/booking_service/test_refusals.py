@@ -106,3 +106,32 @@ async def test_a_body_that_is_not_json_is_refused(tenant: Tenant) -> None:
     refused = await tenant.call("POST", "/v1/bookings", content=b"{", key="k")
 
     assert (refused.status_code, refused.json()["type"]) == (400, "invalid-json")
+
+
+@pytest.mark.parametrize(
+    "email", ["ada", "ada@example", "ada@exa mple.com", "ada@example.com\n", "@example.com", "a@b..c"]
+)
+async def test_what_is_no_mail_address_is_called_so(tenant: Tenant, email: str) -> None:
+    refused = await tenant.call("POST", "/v1/hosts", json=HOST | {"email": email})
+
+    assert refused.status_code == 422
+    [error] = refused.json()["errors"]
+    assert error == {"field": "body.email", "message": "is no mail address; one looks like 'ada@example.com'"}
+
+
+async def test_a_time_whose_plus_came_as_a_blank_says_how_to_write_it(tenant: Tenant) -> None:
+    refused = await tenant.call("GET", "/v1/bookings?from=2031-01-01T00:00:00+01:00")
+
+    assert refused.status_code == 422
+    [error] = refused.json()["errors"]
+    assert error["field"] == "query.from"
+    assert "%2B" in error["message"]
+    assert (await tenant.call("GET", "/v1/bookings?from=2031-01-01T00:00:00%2B01:00")).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/v1/hosts", "/v1/event-types", "/v1/bookings"])
+async def test_a_question_with_a_name_that_is_not_known_is_refused(tenant: Tenant, path: str) -> None:
+    refused = await tenant.call("GET", path, params={"host": "hst_1", "limit": 5})
+
+    assert (refused.status_code, refused.json()["type"]) == (422, "invalid-request")
+    assert [error["field"] for error in refused.json()["errors"]] == ["query.host"]

@@ -273,6 +273,15 @@ async def test_an_expired_token_is_told_apart(auth: AuthService, api: httpx.Asyn
     assert "expired" in answer.json()["detail"]
 
 
+async def test_a_token_for_another_service_is_told_which_to_ask_for(auth: AuthService, api: httpx.AsyncClient):
+    answer = await api.get("/", headers={"authorization": f"Bearer {auth.token(aud='notifier')}"})
+    assert answer.status_code == 401
+    assert answer.json()["detail"] == (
+        "The token is for the audience 'notifier'; ask auth-service's /oauth/token for one with "
+        "audience=booking-service."
+    )
+
+
 async def test_tokens_that_cannot_be_checked_are_503(auth: AuthService, api: httpx.AsyncClient):
     auth.away = True
     answer = await api.get("/", headers={"authorization": f"Bearer {auth.token()}"})

@@ -7,7 +7,7 @@ import httpx
 import pytest
 from fastapi import FastAPI, Request
 from fastapi.responses import StreamingResponse
-from pydantic import BaseModel
+from pydantic import BaseModel, field_validator
 from pymongo.errors import AutoReconnect, ServerSelectionTimeoutError
 from structlog.testing import capture_logs
 
@@ -26,6 +26,13 @@ TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 class Thing(BaseModel):
     name: str
     size: int
+
+    @field_validator("size")
+    @classmethod
+    def _is_something(cls, size: int) -> int:
+        if size < 0:
+            raise ValueError("is less than nothing")
+        return size
 
 
 def app_of_a_service() -> FastAPI:
@@ -114,6 +121,23 @@ async def test_a_body_that_is_broken_json_is_400(client: httpx.AsyncClient):
     problem_of(answer, 400, "invalid-json")
 
 
+@pytest.mark.parametrize("content_type", [{}, {"content-type": "text/plain"}])
+async def test_who_does_not_say_that_it_is_json_is_told_to(client: httpx.AsyncClient, content_type: dict[str, str]):
+    answer = await client.post("/things/1", content=b'{"name": "x", "size": 1}', headers=content_type)
+    detail = problem_of(answer, 422, "invalid-request")["detail"]
+    assert detail == "Send the body as JSON, with the header 'Content-Type: application/json'."
+
+
+async def test_bytes_that_are_no_text_are_told_so(client: httpx.AsyncClient):
+    answer = await client.post("/things/1", content=b'"\xff"', headers={"content-type": "application/json"})
+    assert str(problem_of(answer, 400, "invalid-json")["detail"]).endswith("Send JSON in UTF-8.")
+
+
+async def test_our_own_words_about_a_field_come_without_those_of_a_library(client: httpx.AsyncClient):
+    document = problem_of(await client.post("/things/1", json={"name": "x", "size": -1}), 422, "invalid-request")
+    assert document["errors"] == [{"field": "body.size", "message": "is less than nothing"}]
+
+
 async def test_an_unknown_path_is_404(client: httpx.AsyncClient):
     problem_of(await client.get("/nothing"), 404, "not-found")
 
@@ -139,7 +163,7 @@ async def test_a_body_that_is_too_large_is_413(client: httpx.AsyncClient, path: 
     size = LARGEST_REQUEST + 1
     answer = await client.post(path, content=in_chunks(size) if chunked else b" " * size)
     assert ("content-length" in answer.request.headers) is not chunked
-    problem_of(answer, 413, "too-large")
+    assert "/docs" not in str(problem_of(answer, 413, "too-large")["detail"])
 
 
 async def test_reading_stops_where_a_body_becomes_too_large():

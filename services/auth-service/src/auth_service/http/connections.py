@@ -3,7 +3,7 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict, Field
 
 from auth_service.domain.connections import Connection, Plan, Status
 from auth_service.domain.scopes import missing_scopes
@@ -14,6 +14,14 @@ from convoke.identity import Caller, Verifier
 from convoke.problems import Problem
 
 LARGEST_PAGE = 100
+
+
+class PageIn(BaseModel):
+    """What the list can be asked."""
+
+    model_config = ConfigDict(extra="forbid")
+    cursor: str = Field(default="", max_length=100)
+    limit: int = Field(default=50, ge=1, le=LARGEST_PAGE)
 
 
 class MissingScope(BaseModel):
@@ -47,16 +55,12 @@ def connections_router(connections: Connections, verifier: Verifier) -> APIRoute
     allowed = Depends(tenant(verifier, "zoom.connect"))
 
     @router.get("", response_model_exclude_none=False)
-    async def page(
-        caller: Annotated[Caller, allowed],
-        cursor: Annotated[str, Query(max_length=100)] = "",
-        limit: Annotated[int, Query(ge=1, le=LARGEST_PAGE)] = 50,
-    ) -> ConnectionPage:
-        found = await connections.page(caller.organization_id, cursor, limit + 1)
-        shown = found[:limit]
+    async def page(caller: Annotated[Caller, allowed], asked: Annotated[PageIn, Query()]) -> ConnectionPage:
+        found = await connections.page(caller.organization_id, asked.cursor, asked.limit + 1)
+        shown = found[: asked.limit]
         return ConnectionPage(
             items=[_answer(connection) for connection in shown],
-            next_cursor=shown[-1].id if len(found) > limit else None,
+            next_cursor=shown[-1].id if len(found) > asked.limit else None,
         )
 
     @router.get("/{connection_id}")

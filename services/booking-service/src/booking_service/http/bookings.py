@@ -1,6 +1,6 @@
 """/v1/bookings."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Response
 
@@ -9,8 +9,8 @@ from booking_service.domain.answers import Answer
 from booking_service.domain.refusals import BookingNotFound
 from booking_service.domain.session import Invitee, Seat, Session
 from booking_service.handlers.bookings import AnswerFor, Bookings, Order
-from booking_service.http.models import BookingIn, CancelIn, RescheduleIn, Time
-from booking_service.http.requests import Cursor, IdempotencyKey, Limit, answer_with, keyed, response
+from booking_service.http.models import BookingIn, BookingsIn, CancelIn, RescheduleIn
+from booking_service.http.requests import IdempotencyKey, answer_with, keyed, response
 from booking_service.http.tenants import Tenants
 from booking_service.http.views import BookingView, ListView, TimelineEntryView, TimelineView
 from booking_service.mongo.sessions import Sessions, Stored
@@ -70,23 +70,16 @@ def _reading(router: APIRouter, sessions: Sessions, addresses: Addresses, tenant
 
     @router.get("", response_model_exclude_none=True)
     async def list_bookings(
-        organization_id: Annotated[str, Depends(tenant)],
-        *,
-        host_id: Annotated[str | None, Query(max_length=64)] = None,
-        starting_from: Annotated[Time | None, Query(alias="from")] = None,
-        starting_before: Annotated[Time | None, Query(alias="to")] = None,
-        status: Literal["confirmed", "canceled"] | None = None,
-        limit: Limit = 20,
-        cursor: Cursor = None,
+        organization_id: Annotated[str, Depends(tenant)], asked: Annotated[BookingsIn, Query()]
     ) -> ListView[BookingView]:
         """List bookings by their start, from `from` on and before `to`."""
         page = await sessions.page(
             organization_id,
-            host_id=host_id,
-            status=status,
-            starting=(starting_from, starting_before),
-            limit=limit,
-            cursor=cursor,
+            host_id=asked.host_id,
+            status=asked.status,
+            starting=(asked.starting_from, asked.starting_before),
+            limit=asked.limit,
+            cursor=asked.cursor,
         )
         items = [BookingView.of(session, seat, addresses) for session in page.items for seat in session.seats]
         return ListView[BookingView](items=items, next_cursor=page.next_cursor)

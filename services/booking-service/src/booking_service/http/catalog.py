@@ -2,12 +2,12 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, Depends, Query, Response
 
 from booking_service.domain.catalog import EventType, Host, Location, ZoomOptions
 from booking_service.domain.refusals import EventTypeNotFound, HostNotFound
-from booking_service.http.models import EventTypeIn, PersonIn
-from booking_service.http.requests import Cursor, IdempotencyKey, Limit, answer_with, keyed, response
+from booking_service.http.models import EventTypeIn, PageIn, PersonIn
+from booking_service.http.requests import IdempotencyKey, answer_with, keyed, response
 from booking_service.http.tenants import Tenants
 from booking_service.http.views import EventTypeView, HostView, ListView
 from booking_service.mongo.catalog import Catalog
@@ -31,9 +31,10 @@ def hosts_router(hosts: Catalog[Host], tenants: Tenants, clock: Clock) -> APIRou
 
     @router.get("", response_model_exclude_none=True)
     async def list_hosts(
-        organization_id: Annotated[str, Depends(tenant)], limit: Limit = 20, cursor: Cursor = None
+        organization_id: Annotated[str, Depends(tenant)], asked: Annotated[PageIn, Query()]
     ) -> ListView[HostView]:
-        return ListView[HostView].model_validate(await hosts.page(organization_id, limit=limit, cursor=cursor))
+        page = await hosts.page(organization_id, limit=asked.limit, cursor=asked.cursor)
+        return ListView[HostView].model_validate(page)
 
     @router.get("/{host_id}")
     async def get_host(host_id: str, organization_id: Annotated[str, Depends(tenant)]) -> HostView:
@@ -60,9 +61,9 @@ def event_types_router(event_types: Catalog[EventType], tenants: Tenants, clock:
 
     @router.get("", response_model_exclude_none=True)
     async def list_event_types(
-        organization_id: Annotated[str, Depends(tenant)], limit: Limit = 20, cursor: Cursor = None
+        organization_id: Annotated[str, Depends(tenant)], asked: Annotated[PageIn, Query()]
     ) -> ListView[EventTypeView]:
-        page = await event_types.page(organization_id, limit=limit, cursor=cursor)
+        page = await event_types.page(organization_id, limit=asked.limit, cursor=asked.cursor)
         return ListView[EventTypeView].model_validate(page)
 
     @router.get("/{event_type_id}", response_model_exclude_none=True)

@@ -1,13 +1,22 @@
-"""What hosts, event types and bookings look like when they are sent to us.
+"""What hosts, event types and bookings look like when they are sent to us, and what their lists can be asked.
 
-A field that is not known is refused: no setting is dropped without its sender being told.
+A name that is not known is refused: no setting and no filter is dropped without its sender being told.
 """
 
 import re
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    WithJsonSchema,
+    model_validator,
+)
 
 from convoke.contracts.wire import Instant, Zone
 
@@ -17,6 +26,8 @@ _RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)"
 
 
 def _rfc3339(value: Any) -> Any:
+    if isinstance(value, str) and " " in value and _RFC3339.fullmatch(value.replace(" ", "+")):
+        raise ValueError("has a blank in place of its +; in an address a + is written %2B")
     if not isinstance(value, str) or not _RFC3339.fullmatch(value):
         raise ValueError("is no RFC 3339 time with an offset; one looks like '2026-11-20T14:00:00+01:00'")
     return value
@@ -27,14 +38,24 @@ Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max
 
 Remark = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500, pattern=r"^[^\p{Cc}]+$")]
 
+# The HTML standard's pattern (4.10.5.1.5), with a dot in the domain.
+_EMAIL = re.compile(
+    r"[a-zA-Z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?"
+    r"(?:\.[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?)+"
+)
+
+
+def _email(text: str) -> str:
+    if not _EMAIL.fullmatch(text):
+        raise ValueError("is no mail address; one looks like 'ada@example.com'")
+    return text
+
+
 Email = Annotated[
     str,
-    StringConstraints(
-        max_length=254,
-        # The HTML standard's pattern (4.10.5.1.5), with a dot in the domain.
-        pattern=r"^[a-zA-Z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?"
-        r"(?:\.[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?)+$",
-    ),
+    StringConstraints(max_length=254),
+    AfterValidator(_email),
+    WithJsonSchema({"type": "string", "format": "email", "maxLength": 254}),
 ]
 Locale = Annotated[str, StringConstraints(pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}$")]
 Id = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[a-z0-9_]+$")]
@@ -42,6 +63,23 @@ Time = Annotated[Instant, BeforeValidator(_rfc3339)]
 """An RFC 3339 time with any offset; one without an offset is refused."""
 
 Minutes = Annotated[int, Field(strict=True, ge=0, le=1440, multiple_of=5)]
+
+
+class PageIn(BaseModel):
+    """What every list can be asked."""
+
+    model_config = REQUEST
+    limit: Annotated[int, Field(ge=1, le=100)] = 20
+    cursor: Annotated[str | None, Field(max_length=200, description="`next_cursor` of the page before")] = None
+
+
+class BookingsIn(PageIn):
+    """Which bookings: by their start, from `from` on and before `to`."""
+
+    host_id: Annotated[str | None, Field(max_length=64)] = None
+    starting_from: Annotated[Time | None, Field(alias="from")] = None
+    starting_before: Annotated[Time | None, Field(alias="to")] = None
+    status: Literal["confirmed", "canceled"] | None = None
 
 
 class PersonIn(BaseModel):

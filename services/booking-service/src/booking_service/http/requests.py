@@ -1,8 +1,8 @@
-"""What the routes have in common: keyed requests, pages, and answers that are given as they were stored."""
+"""What the routes have in common: keyed requests, and answers that are given as they were stored."""
 
 from typing import Annotated
 
-from fastapi import Header, Query, Response
+from fastapi import Header, Response
 from pydantic import BaseModel
 
 from booking_service.domain.answers import Answer, Request
@@ -17,8 +17,6 @@ IdempotencyKey = Annotated[
         description="The same key and body give the first answer again, for 48 hours.",
     ),
 ]
-Limit = Annotated[int, Query(ge=1, le=100)]
-Cursor = Annotated[str | None, Query(max_length=200, description="`next_cursor` of the page before")]
 
 
 def keyed(organization_id: str, key: str | None, path: str, body: BaseModel | None) -> Request:
