@@ -176,6 +176,25 @@ async def test_what_a_frozen_or_dead_process_left_is_sent_again_as_stored(
     assert [delivery["state"] for delivery in after["deliveries"]] == ["sent", "sent"]
 
 
+async def test_what_became_of_a_mail_counts_also_where_a_newer_revision_came_meanwhile(
+    publish: Publish, mail_server: MailServer, collection: Collection, notifications: Notifications
+) -> None:
+    """Canceled while the last mail is at the server: it is recorded as sent, and the cancellation follows at once."""
+    first = Story(location=PHONE)
+    canceled = first.next(canceled=True)
+    mail_server.thaw.clear()
+    mail_server.answers[first.invitee_email].append("freeze")
+    await publish(first.created())
+    await eventually(lambda: mail_server.copies(first.host_email) == [1])
+    await publish(canceled.canceled_event())
+    await eventually(lambda: collection.find_one({"_id": first.booking_id, "revision.0": canceled.revision}))
+    mail_server.thaw.set()
+    document = await settled(collection, canceled)
+    assert [delivery["state"] for delivery in document["deliveries"]] == ["sent"] * 4
+    await eventually(lambda: len(notifications(first)) == 4)
+    assert calendar_of(mail_server.mails_to(first.invitee_email)[1])["METHOD"] == "CANCEL"
+
+
 def _opened(document: dict[str, Any], settings: Settings) -> dict[str, bytes]:
     vault = Vault(settings.encryption_keys)
     row = document["organization_id"], document["_id"]

@@ -18,6 +18,8 @@ from notifier.domain.snapshot import Snapshot
 LEASE = timedelta(seconds=30)
 """What one mail may take (smtp.MAIL_WITHIN), and a margin for the writes around it; each of them renews it."""
 
+FREE: Document = {"lease": None, "attempts": 0, "reason": None}
+
 ATTEMPTS_TO_WRITE = 50
 """Handlers of one booking that may meet; each round at least one of them gets its write through."""
 
@@ -98,20 +100,34 @@ class Correspondences:
         """
         return await self._save(claim, correspondence, events, {})
 
-    async def finish(self, claim: Claim, due_at: datetime | None, attempts: int, reason: str | None) -> Document | None:
-        """Give the lease back; return the document for its outbox, None where the lease is lost.
+    async def finish(
+        self,
+        claim: Claim,
+        correspondence: Correspondence,
+        events: Sequence[Document],
+        *,
+        due_at: datetime | None,
+        attempts: int,
+        reason: str | None,
+    ) -> Document | None:
+        """Store what became of the mails and give the lease back, in one write.
 
-        A document that a newer revision reached meanwhile stays due at once.
+        Returns the document for its outbox, None where the lease is lost. A document that a newer revision reached
+        meanwhile stays due as that wants it.
         """
-        result: Document = {"$set": {"lease": None, "attempts": attempts, "reason": reason}}
+        result = _change(correspondence, events, {"lease": None, "attempts": attempts, "reason": reason})
         if due_at:
             result["$set"]["due_at"] = due_at
         else:
             result["$unset"] = {"due_at": ""}
         same = {"revision": claim.document["revision"]}
         return await self._give_back(claim, same, result) or await self._give_back(
-            claim, {}, {"$set": {"lease": None, "attempts": 0, "reason": None}}
+            claim, {}, _change(correspondence, events, FREE)
         )
+
+    async def release(self, claim: Claim) -> None:
+        """Give the lease back without a result: a newer revision is there, and due."""
+        await self._give_back(claim, {}, {"$set": FREE})
 
     async def _give_back(self, claim: Claim, condition: Document, result: Document) -> Document | None:
         return await self.collection.find_one_and_update(
@@ -122,15 +138,7 @@ class Correspondences:
         self, claim: Claim, correspondence: Correspondence, events: Sequence[Document], condition: Document
     ) -> Claim | None:
         until = self._clock() + LEASE
-        change: Document = {
-            "$set": {
-                "deliveries": [asdict(delivery) for delivery in correspondence.deliveries],
-                "sequence": correspondence.sequence,
-                "lease.until": until,
-            },
-        }
-        if events:
-            change["$push"] = {"outbox": {"$each": list(events)}}
+        change = _change(correspondence, events, {"lease.until": until})
         result = await self.collection.update_one(claim.still_ours | condition, change)
         return replace(claim, until=until) if result.matched_count else None
 
@@ -178,6 +186,14 @@ class Correspondences:
         except DuplicateKeyError:
             return False
         return True
+
+
+def _change(correspondence: Correspondence, events: Sequence[Document], others: Document) -> Document:
+    mails = {
+        "deliveries": [asdict(delivery) for delivery in correspondence.deliveries],
+        "sequence": correspondence.sequence,
+    }
+    return {"$set": mails | others} | ({"$push": {"outbox": {"$each": list(events)}}} if events else {})
 
 
 def _row(correspondence: Correspondence, delivery: Delivery) -> tuple[str, ...]:

@@ -66,7 +66,6 @@ class Sender:
             elif mails:
                 await self._send(claim, correspondence, mails)
             else:
-                await self._store.record(claim, correspondence, [])
                 await self._finish(claim, correspondence)
 
     async def _send(self, claim: Claim, correspondence: Correspondence, mails: Sequence[Delivery]) -> None:
@@ -84,14 +83,19 @@ class Sender:
         may_have_left = {mail.id for mail in mails if mail.state == "sending"}
         correspondence = with_deliveries(correspondence, prepared)
         ours = await self._store.begin(claim, correspondence, self._news_of(prepared))
-        for delivery in prepared:
-            if ours and delivery.state == "sending":
-                done = await self._delivered(session, correspondence, delivery, ours.until)
-                if delivery.id in may_have_left:
-                    done = still_in_doubt(done)
-                correspondence = with_deliveries(correspondence, [done])
-                ours = await self._store.record(ours, correspondence, self._news_of([done]))
-        await self._finish(claim, correspondence)
+        if ours is None:
+            await self._store.release(claim)
+            return
+        news: Sequence[Document] = ()
+        for number, delivery in enumerate(mail for mail in prepared if mail.state == "sending"):
+            if number and (ours := await self._store.record(ours, correspondence, news)) is None:
+                return
+            done = await self._delivered(session, correspondence, delivery, ours.until)
+            if delivery.id in may_have_left:
+                done = still_in_doubt(done)
+            correspondence = with_deliveries(correspondence, [done])
+            news = self._news_of([done])
+        await self._finish(claim, correspondence, news)
 
     def _prepared(self, correspondence: Correspondence, delivery: Delivery) -> Delivery:
         """Return the delivery with its mail, rendered once; failed where no mail can be made."""
@@ -142,9 +146,7 @@ class Sender:
             )
             for mail in mails
         ]
-        correspondence = with_deliveries(correspondence, given_up)
-        await self._store.record(claim, correspondence, self._news_of(given_up))
-        await self._finish(claim, correspondence)
+        await self._finish(claim, with_deliveries(correspondence, given_up), self._news_of(given_up))
 
     def _news_of(self, deliveries: Sequence[Delivery]) -> list[Document]:
         """Return the outbox entries of what has come to an end."""
@@ -158,11 +160,19 @@ class Sender:
             if delivery.state not in OPEN
         ]
 
-    async def _finish(self, claim: Claim, correspondence: Correspondence, reason: str | None = None) -> None:
-        """Give the lease back; what is still open, or could not be begun, is due again after a pause."""
+    async def _finish(
+        self, claim: Claim, correspondence: Correspondence, news: Sequence[Document] = (), reason: str | None = None
+    ) -> None:
+        """Store the outcome and give the lease back; what is still open, or could not be begun, is due again later."""
         reasons = [reason] if reason else [mail.reason for mail in correspondence.deliveries if mail.state in OPEN]
         attempts = correspondence.attempts + 1 if reasons else 0
-        due_at = self._clock() + pause_after(attempts) if reasons else None
-        document = await self._store.finish(claim, due_at, attempts, reasons[0] if reasons else None)
+        document = await self._store.finish(
+            claim,
+            correspondence,
+            news,
+            due_at=self._clock() + pause_after(attempts) if reasons else None,
+            attempts=attempts,
+            reason=reasons[0] if reasons else None,
+        )
         if document:
             self._outbox.publish_soon(document)
