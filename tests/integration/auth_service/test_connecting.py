@@ -220,3 +220,10 @@ async def test_two_organizations_see_only_their_own_connections(
         await meeting_service.access_token(organization_id=other.organization_id, host_id="hst_1"),
     ]
     assert [answer.status_code for answer in answers] == [404, 404, 404]
+
+
+@pytest.mark.parametrize("host_id", ["", "hst 1", "hst.1", "hst:1", "höst", "a/../b", "x" * 65, 5])
+async def test_a_host_id_that_is_none_is_refused(product: Caller, host_id: object):
+    refused = await product.call("POST", "/v1/zoom/authorizations", json={"host_id": host_id})
+    assert refused.status_code == 422
+    assert [error["field"] for error in refused.json()["errors"]] == ["body.host_id"]

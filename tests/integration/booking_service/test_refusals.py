@@ -55,6 +55,13 @@ async def test_a_booking_is_refused(tenant: Tenant, stored: StoredSessions, case
         {"location": {"kind": "zoom", "detail": "room 5"}},
         {"location": {"kind": "link", "detail": "javascript:alert(1)"}},
         {"location": {"kind": "link", "detail": "http://["}},
+        {"location": {"kind": "link", "detail": "https://"}},
+        {"location": {"kind": "link", "detail": "https:///room"}},
+        {"location": {"kind": "link", "detail": 'https://a b"><x'}},
+        {"location": {"kind": "link", "detail": "https://meet.example/a room"}},
+        {"location": {"kind": "link", "detail": "https://meet.example/'x"}},
+        {"location": {"kind": "link", "detail": "https://meet.example:99999/"}},
+        {"location": {"kind": "link", "detail": "https:meet.example"}},
         {"location": {"kind": "carrier pigeon"}},
         {"location": {"kind": "phone", "detail": "+49 30 1"}, "zoom": {"waiting_room": True}},
         {"zoom": {"waiting_room": "perhaps"}},
@@ -66,6 +73,25 @@ async def test_an_event_type_is_refused(tenant: Tenant, change: dict[str, Any]) 
 
     assert (refused.status_code, refused.json()["type"]) == (422, "invalid-request")
     assert len((await tenant.get("/v1/event-types"))["items"]) == 1
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        "https://meet.example",
+        "HTTP://Meet.Example:8443/Room?a=b&c=%20d#e",
+        "https://bücher.example/räume",
+        "http://[2001:db8::1]/x",
+        "http://127.0.0.1",
+    ],
+)
+async def test_a_link_is_kept_as_it_was_given(tenant: Tenant, link: str) -> None:
+    location = {"kind": "link", "detail": link}
+
+    taken = await tenant.call("POST", "/v1/event-types", json=EVENT_TYPE | {"location": location})
+
+    assert taken.status_code == 201, taken.text
+    assert taken.json()["location"] == location
 
 
 async def test_a_host_in_no_zone_is_refused(tenant: Tenant) -> None:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
 from fastapi.responses import HTMLResponse
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 from structlog.stdlib import BoundLogger, get_logger
 
 from auth_service.domain.authorizations import StateExpired, StateReused, StateUnknown
@@ -14,7 +14,7 @@ from auth_service.handlers.connecting import Connecting
 from auth_service.http.callers import tenant
 from auth_service.http.pages import Page, connected, written
 from auth_service.zoom import AccessRefused, AppRefused, GrantRefused, ZoomUnavailable
-from convoke.contracts.wire import Instant
+from convoke.contracts.wire import Id, Instant
 from convoke.identity import Caller, Verifier
 from convoke.vault import CannotDecrypt
 
@@ -60,7 +60,7 @@ class AuthorizationRequest(BaseModel):
     """Whose Zoom account is to be connected: one host's, or the organization's where no host is named."""
 
     model_config = ConfigDict(extra="forbid")
-    host_id: str | None = Field(default=None, min_length=1, max_length=100, pattern=r"^[\w.:-]+$")
+    host_id: Id | None = None
 
 
 class AuthorizationAnswer(BaseModel):

@@ -5,7 +5,6 @@ A name that is not known is refused: no setting and no filter is dropped without
 
 import re
 from typing import Annotated, Any, Literal, Self
-from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -13,7 +12,10 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    HttpUrl,
     StringConstraints,
+    TypeAdapter,
+    ValidationError,
     WithJsonSchema,
     model_validator,
 )
@@ -49,6 +51,21 @@ def _email(text: str) -> str:
     if not _EMAIL.fullmatch(text):
         raise ValueError("is no mail address; one looks like 'ada@example.com'")
     return text
+
+
+_LINK = re.compile(r"""https?://(?![/?#])[^\s"'`<>\\{}|^]+""", re.IGNORECASE)
+_URL = TypeAdapter(HttpUrl)
+
+
+def _is_link(text: str) -> bool:
+    """Tell whether a text is a link as it stands; a browser would mend more, each in its own way."""
+    if not _LINK.fullmatch(text):
+        return False
+    try:
+        _URL.validate_python(text)
+    except ValidationError:
+        return False
+    return True
 
 
 Email = Annotated[
@@ -101,8 +118,8 @@ class LocationIn(BaseModel):
     def _has_what_its_kind_needs(self) -> Self:
         if (self.kind == "zoom") != (self.detail is None):
             raise ValueError("detail is the number, the address or the link of a location; only Zoom has none")
-        if self.kind == "link" and urlsplit(self.detail or "").scheme not in {"http", "https"}:
-            raise ValueError("detail of a link begins with https:// or http://")
+        if self.kind == "link" and not _is_link(self.detail or ""):
+            raise ValueError("detail of a link is one like 'https://meet.example/room', without blanks and quotes")
         return self
 
 
