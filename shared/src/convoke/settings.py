@@ -8,11 +8,13 @@ from collections.abc import Mapping
 from os import environ  # noqa: TID251 - this is the one place that reads the environment
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretBytes, SecretStr, ValidationError
-from pydantic.functional_validators import BeforeValidator
+from pydantic.functional_validators import AfterValidator, BeforeValidator
 
 Settings = TypeVar("Settings", bound=BaseModel)
+Text = TypeVar("Text", str, SecretStr)
 
 
 class InvalidSettings(Exception):
@@ -50,14 +52,43 @@ KeyRing = Annotated[dict[str, SecretBytes], BeforeValidator(_key_ring)]
 """Keys of 32 bytes by key id, in the order given."""
 
 
+def _leads_with(*schemes: str) -> AfterValidator:
+    """Return a validator of addresses; what it says shows nothing of the address, which may hold a password."""
+    allowed = " or ".join(f"{scheme}://" for scheme in schemes)
+
+    def check(address: Text) -> Text:
+        if not _is_address(_plain(address), schemes):
+            raise ValueError(f"is no address with a host that begins with {allowed}")
+        return address
+
+    return AfterValidator(check)
+
+
+def _is_address(text: str, schemes: tuple[str, ...]) -> bool:
+    try:
+        parts = urlsplit(text)
+        # MongoDB's may name several hosts, each with a port.
+        is_single = "," not in parts.netloc
+        return parts.scheme in schemes and bool(parts.hostname) and (not is_single or parts.port != 0)
+    except ValueError:
+        return False
+
+
+def _plain(address: str | SecretStr) -> str:
+    return address if isinstance(address, str) else address.get_secret_value()
+
+
+HttpAddress = Annotated[str, _leads_with("http", "https")]
+
+
 class ServiceSettings(BaseModel):
     """What every service needs; each service's own `Settings` adds to it."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    rabbitmq_url: SecretStr
-    mongodb_url: SecretStr
-    public_url: str
+    rabbitmq_url: Annotated[SecretStr, _leads_with("amqp", "amqps")]
+    mongodb_url: Annotated[SecretStr, _leads_with("mongodb", "mongodb+srv")]
+    public_url: HttpAddress
     http_host: str = "127.0.0.1"
     http_port: int = Field(ge=1, le=65535)
     encryption_keys: KeyRing

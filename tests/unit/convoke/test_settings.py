@@ -54,6 +54,46 @@ def test_a_wrong_setting_is_named_without_its_value(name: str, value: str):
     assert value not in text
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("RABBITMQ_URL", "http://x"),
+        ("RABBITMQ_URL", "amqp://"),
+        ("RABBITMQ_URL", f"amqp://guest:{CANARY}@broker:none/"),
+        ("RABBITMQ_URL", f"amqp://guest:{CANARY}@\u2100/"),
+        ("MONGODB_URL", "nonsense"),
+        ("MONGODB_URL", "mongodb:///?replicaSet=rs"),
+        ("MONGODB_URL", "127.0.0.1:27017"),
+        ("PUBLIC_URL", "foo"),
+        ("PUBLIC_URL", "//foo"),
+        ("PUBLIC_URL", "https://"),
+        ("PUBLIC_URL", "http://foo:99999"),
+        ("PUBLIC_URL", "http://[foo"),
+    ],
+)
+def test_an_address_that_leads_nowhere_is_refused(name: str, value: str):
+    text = refusal(**{name: value})
+    assert text.startswith(f"{name}: is no address with a host that begins with ")
+    assert CANARY not in text
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("RABBITMQ_URL", "amqps://user:pass%2Fword@broker.example:5671/vhost"),
+        ("RABBITMQ_URL", "amqp://localhost"),
+        ("MONGODB_URL", "mongodb://user:pass@a:1,b:2,c:3/?replicaSet=rs"),
+        ("MONGODB_URL", "mongodb+srv://cluster.example/"),
+        ("MONGODB_URL", "mongodb://%2Ftmp%2Fmongodb-27017.sock"),
+        ("PUBLIC_URL", "https://book.example/somewhere/"),
+        ("PUBLIC_URL", "http://[::1]:8001"),
+    ],
+)
+def test_an_address_that_leads_somewhere_is_taken_as_it_is(name: str, value: str):
+    taken = getattr(load(ServiceSettings, VALID | {name: value}), name.lower())
+    assert (taken if isinstance(taken, str) else taken.get_secret_value()) == value
+
+
 def test_all_that_is_wrong_is_named_in_one_line(tmp_path: Path):
     text = refusal(
         MONGODB_URL=None,
@@ -139,6 +179,6 @@ def test_a_service_ends_with_status_2_and_the_line_on_standard_error():
 
 
 def test_secrets_do_not_show_in_a_repr():
-    settings = load(ServiceSettings, VALID | {"MONGODB_URL": CANARY})
+    settings = load(ServiceSettings, VALID | {"MONGODB_URL": f"mongodb://user:{CANARY}@a/"})
     assert CANARY not in f"{settings!r} {settings}"
     assert "kkkk" not in repr(settings)

@@ -1,8 +1,8 @@
 """What booking-service needs to be told."""
 
-from convoke.settings import ServiceSettings
+from convoke.settings import HttpAddress, ServiceSettings
 
 
 class Settings(ServiceSettings):
-    auth_service_url: str
+    auth_service_url: HttpAddress
     mongodb_database: str = "booking"
