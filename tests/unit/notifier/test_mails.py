@@ -308,3 +308,24 @@ def test_no_text_at_all_becomes_more_than_text(name: str, title: str, descriptio
     raw = rendered("host", moved, strange, reason=reason)
     assert max(map(len, raw.split(b"\r\n"))) <= 998
     assert raw.isascii()
+
+
+def test_a_cancellation_names_the_time_that_its_reader_knows() -> None:
+    """A time that was wanted since, and that nobody was told, would leave the known one standing."""
+    never_told = FIRST.next(starts_at=datetime(2027, 1, 15, 9, tzinfo=UTC))
+    mail = mail_to("invitee", never_told.next(canceled=True), FIRST)
+    assert event_of(mail)["DTSTART"].dt == FIRST.starts_at
+    for said in (str(mail["Subject"]), text_of(mail), html_of(mail)):
+        assert "Dec" in said
+        assert "Jan" not in said
+
+
+def test_a_calendar_entry_says_with_whom() -> None:
+    assert str(event_of(mail_to("host", FIRST))["SUMMARY"]) == "Coaching: first talk with Gus Guest"
+    assert str(event_of(mail_to("invitee", FIRST))["SUMMARY"]) == "Coaching: first talk with Hanna Host"
+
+
+def test_a_host_is_not_sent_to_the_invitees_pages() -> None:
+    for address in (FIRST.booking.join_address, FIRST.booking.manage_address):
+        assert address in text_of(mail_to("invitee", FIRST))
+        assert address not in text_of(mail_to("host", FIRST))

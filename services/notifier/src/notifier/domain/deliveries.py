@@ -144,7 +144,7 @@ def _owed_to(recipient: Recipient, correspondence: Correspondence, now: datetime
     kind = kind_owed(correspondence.snapshot, told)
     if kind is None:
         return None
-    planned = _planned(correspondence, kind, recipient, _calendar_method(kind, told), now)
+    planned = _planned(correspondence, kind, recipient, told, now)
     return None if any(delivery.id == planned.id for delivery in correspondence.deliveries) else planned
 
 
@@ -159,10 +159,12 @@ def _planned(
     correspondence: Correspondence,
     kind: NotificationKind,
     recipient: Recipient,
-    method: CalendarMethod | None,
+    told: Delivery | None,
     now: datetime,
 ) -> Delivery:
     snapshot = correspondence.snapshot
+    # What is canceled is the time that its reader knows, not one that was wanted since and never told.
+    span = told.span if told and kind == "cancellation" else snapshot.span
     booking_revision, meeting_revision = snapshot.booking.revision, snapshot.meeting_revision
     key = (correspondence.booking_id, str(booking_revision), str(meeting_revision), kind, recipient)
     return Delivery(
@@ -171,10 +173,10 @@ def _planned(
         meeting_revision=meeting_revision,
         kind=kind,
         recipient=recipient,
-        calendar_method=method,
+        calendar_method=_calendar_method(kind, told),
         sequence=correspondence.sequence,
-        starts_at=snapshot.span[0],
-        ends_at=snapshot.span[1],
+        starts_at=span[0],
+        ends_at=span[1],
         way_in=snapshot.way_in_fingerprint,
         state="waiting",
         changed_at=now,

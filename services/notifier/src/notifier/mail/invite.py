@@ -5,7 +5,7 @@ from urllib.parse import quote
 
 from icalendar import Calendar, Event, vCalAddress
 
-from notifier.domain.deliveries import CalendarMethod
+from notifier.domain.deliveries import CalendarMethod, Delivery
 from notifier.domain.snapshot import Snapshot
 from notifier.mail.letter import Letter
 from notifier.mail.text import line
@@ -17,16 +17,16 @@ PRODUCT = "-//Convoke//Convoke notifier//EN"
 
 
 def calendar_entry(
-    snapshot: Snapshot, said: Letter, organizer: Address, method: CalendarMethod, sequence: int
+    snapshot: Snapshot, said: Letter, organizer: Address, delivery: Delivery, method: CalendarMethod
 ) -> bytes:
     """Return the iCalendar object. The organizer is the sender's address, else Google would not take updates."""
     event = Event()
     event.add("uid", f"{snapshot.booking.id}@{organizer.domain}")
     event.add("dtstamp", snapshot.time)
-    event.add("sequence", sequence)
-    event.add("dtstart", snapshot.session.starts_at)
-    event.add("dtend", snapshot.session.ends_at)
-    event.add("summary", said.title)
+    event.add("sequence", delivery.sequence)
+    event.add("dtstart", delivery.starts_at)
+    event.add("dtend", delivery.ends_at)
+    event.add("summary", f"{said.title} with {said.other.name}")
     event.add("description", said.calendar_description)
     event.add("status", "CONFIRMED" if method == "REQUEST" else "CANCELLED")
     if place := _place(snapshot):

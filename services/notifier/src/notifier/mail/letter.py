@@ -53,9 +53,9 @@ class Letter:
 def letter(snapshot: Snapshot, delivery: Delivery, before: Delivery | None) -> Letter:
     """Return what `delivery` says; `before` is what its reader was told last."""
     reader, other = _sides(snapshot, delivery.recipient)
-    session, title = snapshot.session, line(snapshot.session.title) or "Your booking"
+    title = line(snapshot.session.title) or "Your booking"
     words = {"title": title, "other": other.name}
-    when = moment(session.starts_at, reader.timezone, reader.locale)
+    when = moment(delivery.starts_at, reader.timezone, reader.locale)
     return Letter(
         reader=reader,
         other=other,
@@ -76,14 +76,14 @@ def _facts(
     snapshot: Snapshot, delivery: Delivery, before: Delivery | None, reader: Person, other: Person
 ) -> Iterator[Fact]:
     session = snapshot.session
-    when = span(session.starts_at, session.ends_at, reader.timezone, reader.locale)
+    when = span(*delivery.span, reader.timezone, reader.locale)
     if delivery.kind == "rescheduled" and before:
         yield Fact("New time", (when,), is_time=True)
         old = span(before.starts_at, before.ends_at, reader.timezone, reader.locale)
         yield Fact("Old time", (old,), is_time=True)
     else:
         yield Fact("When", (when,), is_time=True)
-    yield Fact("Duration", (duration(session.ends_at - session.starts_at),), is_time=True)
+    yield Fact("Duration", (duration(delivery.ends_at - delivery.starts_at),), is_time=True)
     yield Fact("With", (other.contact,))
     if snapshot.reason and delivery.kind in {"rescheduled", "cancellation"}:
         yield Fact("Reason", tuple(paragraph(snapshot.reason).splitlines()))
@@ -119,11 +119,13 @@ def _zoom_details(snapshot: Snapshot) -> Iterator[Fact]:
 
 def _addresses(snapshot: Snapshot, recipient: Recipient) -> Iterator[Fact]:
     join_address, manage_address = line(snapshot.booking.join_address), line(snapshot.booking.manage_address)
+    # Both pages are the invitee's: in the invitee's words and zone, and whoever has one acts as the invitee.
+    if recipient == "host":
+        return
     if snapshot.link and join_address:
         yield Fact("Always the newest link", (join_address,), link=_is_web_address(join_address))
-    # Whoever has the manage address acts as the invitee.
-    if recipient == "invitee" and manage_address:
-        yield Fact("Change or cancel", (manage_address,), link=_is_web_address(manage_address))
+    if manage_address:
+        yield Fact("Your booking", (manage_address,), link=_is_web_address(manage_address))
 
 
 def _followable(link: str | None) -> str | None:

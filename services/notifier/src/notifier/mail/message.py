@@ -92,7 +92,7 @@ class Mailroom:
         method = delivery.calendar_method
         if method is None:
             return
-        entry = calendar_entry(correspondence.snapshot, said, self.sender, method, delivery.sequence)
+        entry = calendar_entry(correspondence.snapshot, said, self.sender, delivery, method)
         message.add_alternative(entry.decode(), subtype="calendar", params={"method": method})
         message.add_attachment(entry, maintype="application", subtype="ics", filename="invite.ics")
 
