@@ -2,7 +2,9 @@
 
 import asyncio
 import signal
+import socket
 import sys
+from contextlib import suppress
 
 import uvicorn
 from fastapi import FastAPI
@@ -135,10 +137,9 @@ def serve(app: FastAPI, settings: ServiceSettings) -> None:
     """
     # uvicorn raises the signal again once it has stopped in order; by default SIGTERM would then kill the process.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    uvicorn.run(
+    listening = _listening(settings.http_host, settings.http_port)
+    config = uvicorn.Config(
         app,
-        host=settings.http_host,
-        port=settings.http_port,
         log_config=None,
         access_log=False,
         server_header=False,
@@ -146,5 +147,18 @@ def serve(app: FastAPI, settings: ServiceSettings) -> None:
         loop="uvloop",
         http="httptools",
     )
-    if app.state.lifecycle.failed:
+    server = uvicorn.Server(config)
+    with listening, suppress(KeyboardInterrupt):
+        server.run(sockets=[listening])
+    if app.state.lifecycle.failed or not server.started:
+        sys.exit(1)
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    """Return the socket to serve on. Ends the process with status 1 where there is none to be had."""
+    try:
+        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    except OSError as error:
+        reason = f"HTTP_PORT={port}, HTTP_HOST={host}: {error.strerror}"
+        log.error("http.cannot_listen", reason=reason)  # noqa: TRY400 - the trace tells nothing more
         sys.exit(1)

@@ -4,6 +4,7 @@ import asyncio
 import base64
 import json
 import signal
+import socket
 import sys
 from asyncio.subprocess import Process
 from collections.abc import AsyncIterator
@@ -22,9 +23,11 @@ Lines = list[dict[str, Any]]
 
 
 @asynccontextmanager
-async def tiny_service(mongodb_url: str, rabbitmq_url: str) -> AsyncIterator[tuple[Process, httpx.AsyncClient]]:
+async def tiny_service(
+    mongodb_url: str, rabbitmq_url: str, port: int = 0
+) -> AsyncIterator[tuple[Process, httpx.AsyncClient]]:
     """Run the tiny service as a process and yield it with a client; what still runs at the end is killed."""
-    port = free_port()
+    port = port or free_port()
     environment = {
         "MONGODB_URL": mongodb_url,
         "RABBITMQ_URL": rabbitmq_url,
@@ -86,6 +89,17 @@ async def test_a_service_that_can_never_work_ends_with_status_1_and_the_reason(
     [reason] = [line for line in lines if line["event"] == "service.cannot_start"]
     assert "NotAReplicaSet: MONGODB_URL leads to a standalone server; a replica set is required" in reason["exception"]
     assert errors == ""
+
+
+async def test_a_service_whose_port_is_taken_names_the_setting_and_ends_with_status_1(fresh_vhost: str):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port: int = taken.getsockname()[1]
+        async with tiny_service("mongodb://127.0.0.1:9/", fresh_vhost, port) as (process, _):
+            lines, errors = await ended(process)
+    assert (process.returncode, errors) == (1, "")
+    [line] = lines
+    assert (line["level"], line["event"]) == ("error", "http.cannot_listen")
+    assert line["reason"].startswith(f"HTTP_PORT={port}, HTTP_HOST=127.0.0.1: Address already in use")
 
 
 async def test_a_service_asked_to_stop_before_it_could_start_stops(fresh_vhost: str):
