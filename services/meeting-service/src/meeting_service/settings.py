@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field, SecretBytes, SecretStr
 
-from convoke.settings import ServiceSettings
+from convoke.settings import HttpAddress, ServiceSettings
 
 
 def _keys(text: object) -> object:
@@ -18,7 +18,7 @@ MarkerSecret = Annotated[SecretBytes, Field(min_length=32)]
 
 class Settings(ServiceSettings):
     mongodb_database: str = "meeting"
-    auth_service_url: str
+    auth_service_url: HttpAddress
     service_client_id: str
     service_client_secret: SecretStr
     marker_key: Annotated[list[MarkerSecret], BeforeValidator(_keys), Field(min_length=1)]

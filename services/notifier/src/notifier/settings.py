@@ -8,7 +8,7 @@ from urllib.parse import unquote, urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, SecretStr
 
-from convoke.settings import ServiceSettings
+from convoke.settings import HttpAddress, ServiceSettings
 
 PORTS = {"smtp": 25, "smtp+starttls": 587, "smtps": 465}
 """Scheme to usual port: `smtp` upgrades where the server offers it, the others insist on TLS."""
@@ -66,5 +66,5 @@ def _checked_sender(text: str) -> str:
 class Settings(ServiceSettings):
     smtp_url: Annotated[SecretStr, AfterValidator(_checked_smtp_url)]
     mail_from: Annotated[str, AfterValidator(_checked_sender)]
-    auth_service_url: str
+    auth_service_url: HttpAddress
     mongodb_database: str = "notifier"
