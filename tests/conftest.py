@@ -1,3 +1,19 @@
 """Fixtures every test may ask for; they live beside what they start, in `tests/support`."""
 
+import pytest
+import structlog
+
 pytest_plugins = ["tests.support.servers"]
+
+
+@pytest.fixture(autouse=True, scope="session")
+def plain_logs() -> None:
+    """Log in plain lines: structlog's own default lays out every local variable of a traceback, which takes seconds."""
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.format_exc_info,
+            structlog.processors.KeyValueRenderer(key_order=["level", "event"]),
+        ]
+    )
