@@ -64,9 +64,17 @@ class DueWork:
 class Worker:
     """Claims due documents and works on several at once, until it is stopped."""
 
-    def __init__(self, due: DueWork, work: Callable[[Claim], Awaitable[None]], *, concurrency: int = 16) -> None:
+    def __init__(
+        self,
+        due: DueWork,
+        work: Callable[[Claim], Awaitable[None]],
+        *,
+        concurrency: int = 16,
+        look_every: float = LOOK_EVERY,
+    ) -> None:
         self._due = due
         self._work = work
+        self._look_every = look_every
         self._free = asyncio.Semaphore(concurrency)
         self._nudged = asyncio.Event()
         self._under_way: set[asyncio.Task[None]] = set()
@@ -116,7 +124,7 @@ class Worker:
 
     async def _wait_for_nudge(self) -> None:
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(LOOK_EVERY):
+            async with asyncio.timeout(self._look_every):
                 await self._nudged.wait()
 
     def _start(self, claim: Claim) -> None:

@@ -7,10 +7,14 @@ from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, generate_latest
 
 Readiness = Callable[[], Awaitable[dict[str, bool]]]
+Measure = Callable[[], Awaitable[None]]
 
 
-def health_router(readiness: Readiness) -> APIRouter:
-    """Return the routes; `readiness` tells of each neighbour whether work can be done with it."""
+def health_router(readiness: Readiness, measure: Measure) -> APIRouter:
+    """Return the routes.
+
+    `readiness` tells of each neighbour whether work can be done with it; `measure` brings the metrics up to date.
+    """
     router = APIRouter(tags=["health"])
 
     @router.get("/health/live")
@@ -25,6 +29,7 @@ def health_router(readiness: Readiness) -> APIRouter:
 
     @router.get("/metrics", include_in_schema=False)
     async def metrics() -> Response:
+        await measure()
         return Response(generate_latest(REGISTRY), media_type=CONTENT_TYPE_LATEST)
 
     return router

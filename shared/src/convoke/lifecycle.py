@@ -28,6 +28,7 @@ class Lifecycle:
     prepare: Sequence[Callable[[], Awaitable[object]]] = ()
     outboxes: Sequence[Outbox] = ()
     workers: Sequence[Worker] = ()
+    measures: Sequence[Callable[[], Awaitable[object]]] = ()
     on_close: Sequence[Callable[[], Awaitable[object]]] = ()
     failed: bool = False
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
@@ -40,6 +41,15 @@ class Lifecycle:
             "rabbitmq": await self.connections.is_up(),
             "mongodb": await self._database_answers(),
         }
+
+    async def measure(self) -> None:
+        """Bring the metrics up to date that are counted in the database; those of a database that is away stay."""
+        try:
+            async with asyncio.timeout(1):
+                for measure in self.measures:
+                    await measure()
+        except (TimeoutError, *mongo.DATABASE_AWAY) as error:
+            log.warning("metrics.not_measured", error=type(error).__name__)
 
     async def __aenter__(self) -> None:
         self._tasks.append(asyncio.create_task(self._boot()))

@@ -42,7 +42,7 @@ def http_app(title: str, lifecycle: Lifecycle, *, answer_within: float = ANSWER_
     )
     app.state.lifecycle = lifecycle
     answer_with_problems(app)
-    app.include_router(health_router(lifecycle.is_ready))
+    app.include_router(health_router(lifecycle.is_ready, lifecycle.measure))
     app.add_middleware(_Bounded)
     app.add_middleware(_Answered, within=answer_within)
     app.add_middleware(_Traced)

@@ -1,11 +1,13 @@
 """What meeting-service and the notifier say, as they say it."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from convoke.clock import utc_now
 from convoke.contracts import (
     CanceledMeeting,
+    ChangedInZoom,
     DialIn,
     FailureReason,
     Meeting,
@@ -39,18 +41,25 @@ class Neighbours:
         await self.publisher.publish(event)
 
     async def ready(
-        self, told: Event[Any], revision: int, *, join_url: str = JOIN_URL, change: Any = "created"
+        self,
+        told: Event[Any],
+        revision: int,
+        *,
+        join_url: str = JOIN_URL,
+        change: Any = "created",
+        changed_in_zoom: ChangedInZoom | None = None,
     ) -> None:
-        data = MeetingReady(
-            booking=told.data.booking, session=told.data.session, change=change, meeting=meeting(revision, join_url)
-        )
+        ready = meeting(revision, join_url).model_copy(update={"changed_in_zoom": changed_in_zoom})
+        data = MeetingReady(booking=told.data.booking, session=told.data.session, change=change, meeting=ready)
         await self.say(told, data)
 
-    async def failed(self, told: Event[Any], revision: int, *, still_holds: bool = False) -> None:
+    async def failed(
+        self, told: Event[Any], revision: int, *, still_holds: bool = False, retry_at: datetime | None = None
+    ) -> None:
         data = MeetingFailed(
             booking=told.data.booking,
             session=told.data.session,
-            reason=REASON,
+            reason=REASON.model_copy(update={"retry_at": retry_at}),
             meeting_revision=revision,
             meeting=meeting(revision) if still_holds else None,
         )

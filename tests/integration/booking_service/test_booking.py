@@ -115,14 +115,18 @@ async def test_hosts_and_event_types_are_a_snapshot_in_the_booking_and_can_be_re
         title="Long talk",
         duration_minutes=90,
         buffer_before_minutes=10,
-        zoom={"waiting_room": True, "alternative_hosts": ["b@example.com"]},
+        zoom={"waiting_room": True, "alternative_hosts": ["b@example.com"], "when_changed": "flag"},
     )
 
     event_type = await tenant.get(f"/v1/event-types/{event_type_id}")
     host = await tenant.get(f"/v1/hosts/{tenant.host_id}")
 
     assert (event_type["duration_minutes"], event_type["buffer_before_minutes"]) == (90, 10)
-    assert event_type["zoom"] == {"waiting_room": True, "alternative_hosts": ["b@example.com"]}
+    assert event_type["zoom"] == {
+        "waiting_room": True,
+        "alternative_hosts": ["b@example.com"],
+        "when_changed": "flag",
+    }
     assert host == {"id": tenant.host_id, **HOST}
 
 

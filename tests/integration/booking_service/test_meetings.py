@@ -1,9 +1,11 @@
 """What a booking shows of its meeting and its mails: the newest that was said, whatever comes twice or late."""
 
 import secrets
+from datetime import UTC, datetime
 
 import pytest
 
+from convoke.contracts import ChangedInZoom
 from convoke.messaging.cloudevents import Event
 from tests.integration.booking_service.neighbours import JOIN_URL, REASON, Neighbours
 from tests.integration.booking_service.replicas import Wire
@@ -76,6 +78,28 @@ async def test_a_link_that_still_holds_is_shown_beside_the_reason(
     await neighbours.failed(await wire.told(booking["id"]), 1, still_holds=True)
 
     await shows(tenant, booking["id"], status="failed", reason=REASON.model_dump(exclude={"retry_at"}), **LINK)
+
+
+async def test_what_somebody_changed_inside_zoom_is_shown_with_what_to_do_until_the_booking_moves(
+    tenant: Tenant, wire: Wire, neighbours: Neighbours
+) -> None:
+    tenant.event_type_id = await tenant.add_event_type(zoom={"when_changed": "flag"})
+    booking = await tenant.book(hour(9))
+    told = await wire.told(booking["id"])
+    assert told.data.session.zoom.when_changed == "flag"
+    changed = ChangedInZoom(topic="Later", starts_at=datetime(2030, 1, 2, 9, tzinfo=UTC), duration_minutes=45)
+
+    await neighbours.ready(told, 1, change="unchanged", changed_in_zoom=changed)
+
+    action = "Move the booking to what Zoom says, or change it back in Zoom: the booking's data hold."
+    shown = {"topic": "Later", "starts_at": "2030-01-02T09:00:00Z", "duration_minutes": 45, "action": action}
+    await shows(tenant, booking["id"], status="ready", changed_in_zoom=shown, **LINK)
+    entries = (await tenant.get(f"/v1/bookings/{booking['id']}/timeline"))["items"]
+    text = f'somebody changed it inside Zoom to "Later" at 2030-01-02T09:00:00Z for 45 minutes. {action}'
+    assert (entries[-1]["what"], entries[-1]["detail"]) == ("meeting_changed_in_zoom", text)
+
+    await tenant.try_to_reschedule(booking["id"], hour(11))
+    await shows(tenant, booking["id"], status="pending", **LINK)
 
 
 async def test_what_is_said_twice_or_late_changes_nothing(tenant: Tenant, wire: Wire, neighbours: Neighbours) -> None:

@@ -6,6 +6,7 @@ from html import unescape
 import httpx
 import pytest
 
+from convoke.clock import utc_now
 from tests.integration.booking_service.neighbours import JOIN_URL, REASON, Neighbours
 from tests.integration.booking_service.replicas import Wire
 from tests.integration.booking_service.tenant import Tenant, hour
@@ -63,6 +64,17 @@ async def test_a_failed_booking_says_why_in_words_for_a_guest(
 
     assert "Join Zoom meeting" not in text(answer)
     assert REASON.detail not in text(answer), "the detail is for the host and the operator"
+    assert "where to meet, or for a link" in text(answer)
+    assert "by itself" not in text(answer), "nobody said that it is tried again"
+
+
+async def test_a_failure_that_is_tried_again_says_that_the_link_will_follow(
+    tenant: Tenant, wire: Wire, neighbours: Neighbours
+) -> None:
+    booking = await tenant.book(hour(9))
+    await neighbours.failed(await wire.told(booking["id"]), 1, retry_at=utc_now())
+
+    await shows(tenant, booking["join_address"], "It will appear here, and in a mail to you, by itself")
 
 
 async def test_a_moved_booking_says_that_zoom_is_being_told(tenant: Tenant, wire: Wire, neighbours: Neighbours) -> None:

@@ -52,6 +52,13 @@ class Wire:
         """Return the next message of a queue, not yet settled, or None."""
         return await (await self._channel.get_queue(queue)).get(fail=False)
 
+    async def delete(self, queue: str) -> None:
+        await self._channel.queue_delete(queue)
+
+    async def purge(self, queue: str) -> int:
+        """Empty a queue, as a broker does that lost its disk; returns how many messages are gone."""
+        return (await (await self._channel.get_queue(queue)).purge()).message_count or 0
+
     async def depth(self, queue: str) -> int:
         declared = await self._channel.declare_queue(queue, passive=True)
         return declared.declaration_result.message_count or 0

@@ -12,7 +12,7 @@ from pymongo.read_concern import ReadConcern
 
 from convoke import mongo
 from convoke.clock import utc_now
-from convoke.contracts import NotificationSent, ZoomMeetingChanged
+from convoke.contracts import NotificationSent, PrivacyErased
 from convoke.contracts.topology import BOOKING_SERVICE_NOTIFICATIONS as STREAM
 from convoke.messaging import outbox as outbox_module
 from convoke.messaging.cloudevents import Event
@@ -178,7 +178,7 @@ async def publishes_at_once(outbox: Outbox, document: Document, collection: Coll
 
 
 async def test_an_event_without_a_queue_is_kept(outbox: Outbox, collection: Collection):
-    document = thing(1, fresh(ZoomMeetingChanged))
+    document = thing(1, fresh(PrivacyErased))
     await collection.insert_one(document)
     with pytest.raises(Refused):
         await outbox.publish(document)
@@ -188,7 +188,7 @@ async def test_an_event_without_a_queue_is_kept(outbox: Outbox, collection: Coll
 async def test_what_was_confirmed_before_a_refusal_is_pulled_and_the_rest_stays_in_order(
     outbox: Outbox, collection: Collection, wire: Wire
 ):
-    document = thing(1, fresh(), fresh(ZoomMeetingChanged), fresh())
+    document = thing(1, fresh(), fresh(PrivacyErased), fresh())
     await collection.insert_one(document)
     with pytest.raises(Refused):
         await outbox.publish(document)
@@ -198,7 +198,7 @@ async def test_what_was_confirmed_before_a_refusal_is_pulled_and_the_rest_stays_
 
 @pytest.mark.parametrize(
     "stuck",
-    [thing(0, left_behind(ZoomMeetingChanged)), thing(0, left_behind(), poison=True)],
+    [thing(0, left_behind(PrivacyErased)), thing(0, left_behind(), poison=True)],
     ids=["refused", "defect"],
 )
 async def test_a_document_that_cannot_be_published_holds_up_no_other(

@@ -163,6 +163,26 @@ async def test_another_link_at_the_same_time_is_told(publish: Publish, mail_serv
     assert event_of(mail)["SEQUENCE"] == 1
 
 
+async def test_a_passcode_that_was_changed_inside_zoom_is_mailed_once_and_a_flagged_change_is_not(
+    publish: Publish, mail_server: MailServer, collection: Collection
+) -> None:
+    """The booking's revision stays the same: what counts is whether the way in is another one."""
+    first = Story()
+    changed = first.next(revision=1, meeting_revision=2, passcode="n3w-one")
+    again = changed.next(revision=1, meeting_revision=3)
+    await publish(first.created(), first.ready())
+    await mailed(mail_server, first, 1)
+    await publish(changed.ready())
+    await mailed(mail_server, first, 2)
+    await publish(changed.ready(), again.ready())
+    await eventually(
+        lambda: collection.find_one({"_id": first.booking_id, "revision.2": again.meeting_revision, "due_at": None})
+    )
+    assert mail_server.copies(first.host_email, first.invitee_email) == [2, 2]
+    for mail in (mail_server.mails_to(first.host_email)[1], mail_server.mails_to(first.invitee_email)[1]):
+        assert "n3w-one" in text_of(mail)
+
+
 async def test_a_booking_canceled_before_it_was_ready_gets_a_mail_without_a_calendar_part(
     publish: Publish, mail_server: MailServer, collection: Collection
 ) -> None:

@@ -1,17 +1,6 @@
-"""`python -m booking_service` serves."""
+"""`python -m booking_service` serves; `--help` lists the other commands."""
 
-from booking_service.app import build_app
-from booking_service.settings import Settings
-from convoke.logs import set_up_logs
-from convoke.serving import serve
-from convoke.settings import load_or_exit
-
-
-def main() -> None:
-    settings = load_or_exit(Settings)
-    set_up_logs("booking-service", settings.log_level)
-    serve(build_app(settings), settings)
-
+from booking_service.commands import command_line
 
 if __name__ == "__main__":
-    main()
+    command_line()()

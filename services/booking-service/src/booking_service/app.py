@@ -1,5 +1,8 @@
 """The composition root: the only place where the parts of booking-service are made and joined."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 import httpx
 from fastapi import FastAPI
 
@@ -17,13 +20,18 @@ from booking_service.messaging import PUBLISHED, expander, subscriptions
 from booking_service.mongo.catalog import Catalog, event_type_document, event_type_of, host_document, host_of
 from booking_service.mongo.chores import Forgetting
 from booking_service.mongo.sessions import Sessions
+from booking_service.previews import previews
 from booking_service.settings import Settings
 from convoke import mongo
 from convoke.asyncapi import asyncapi_router
 from convoke.clock import Clock, utc_now
+from convoke.contracts.topology import streams_of
 from convoke.identity import TokenVerifier
 from convoke.lifecycle import Lifecycle
+from convoke.messaging.broker import publishing_broker
 from convoke.messaging.connections import Connections
+from convoke.messaging.dead_letters.office import DeadLetterOffice
+from convoke.messaging.dead_letters.store import DeadLetters
 from convoke.messaging.outbox import Outbox
 from convoke.serving import http_app
 from convoke.vault import Vault
@@ -46,7 +54,9 @@ def build_app(settings: Settings, clock: Clock = utc_now) -> FastAPI:
     sessions = Sessions(database["sessions"], vault)
     outbox = Outbox(sessions.collection, connections.publisher, expander(sessions.documents, addresses), clock)
     forgetting = Forgetting(database["chores"], (hosts.answers, event_types.answers, sessions.answers), clock)
+    dead_letters = DeadLetters(database, vault, streams_of("booking-service"), clock)
     connections.subscribe(subscriptions(MeetingHandlers(sessions, clock), NotificationHandlers(sessions, clock)))
+    connections.keep_dead_letters(dead_letters)
 
     lifecycle = Lifecycle(
         client,
@@ -57,9 +67,11 @@ def build_app(settings: Settings, clock: Clock = utc_now) -> FastAPI:
             sessions.create_indexes,
             outbox.create_indexes,
             forgetting.prepare,
+            dead_letters.prepare,
         ],
         outboxes=[outbox],
         workers=[forgetting.worker],
+        measures=[dead_letters.measure],
         on_close=[auth_service.aclose],
     )
     tenants = Tenants(TokenVerifier(auth_service, settings.auth_service_url, AUDIENCE))
@@ -73,3 +85,15 @@ def build_app(settings: Settings, clock: Clock = utc_now) -> FastAPI:
     app.include_router(bookings_router(bookings, sessions, addresses, tenants))
     app.include_router(pages_router(sessions))
     return app
+
+
+@asynccontextmanager
+async def dead_letter_office(settings: Settings) -> AsyncIterator[DeadLetterOffice]:
+    """Give what a command needs to see, replay and discard dead letters."""
+    client = mongo.connect(settings.mongodb_url.get_secret_value())
+    database = mongo.database(client, settings.mongodb_database)
+    vault, broker = Vault(settings.encryption_keys), publishing_broker(settings.rabbitmq_url.get_secret_value())
+    letters = DeadLetters(database, vault, streams_of("booking-service"))
+    yield DeadLetterOffice(letters, broker, previews(Sessions(database["sessions"], vault)))
+    await broker.stop()
+    client.close()

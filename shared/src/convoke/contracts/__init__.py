@@ -19,6 +19,7 @@ from convoke.contracts.bookings import (
 )
 from convoke.contracts.meetings import (
     CanceledMeeting,
+    ChangedInZoom,
     DialIn,
     FailureReason,
     Meeting,
@@ -62,6 +63,7 @@ __all__ = [
     "BookingRescheduled",
     "BookingUpdated",
     "CanceledMeeting",
+    "ChangedInZoom",
     "Connection",
     "DialIn",
     "FailureReason",

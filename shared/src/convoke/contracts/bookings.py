@@ -33,12 +33,16 @@ class Location(BaseModel):
 
 
 class ZoomOptions(BaseModel):
-    """Settings that the host chose for the meeting; what is absent stays as the host's Zoom account has it."""
+    """Settings that the host chose for the meeting; what is absent stays as the host's Zoom account has it.
+
+    `when_changed` says what becomes of a time or a topic that somebody changed inside Zoom.
+    """
 
     model_config = WIRE
     waiting_room: bool | None = None
     join_before_host: bool | None = None
     alternative_hosts: tuple[str, ...] = ()
+    when_changed: Literal["restore", "flag"] = "restore"
 
 
 class Session(BaseModel):

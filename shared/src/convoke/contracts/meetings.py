@@ -16,6 +16,7 @@ FailureCode = Literal[
     "zoom_daily_limit",
     "zoom_rate_limited",
     "zoom_unavailable",
+    "zoom_not_unique",
     "zoom_rejected",
 ]
 
@@ -25,6 +26,15 @@ class DialIn(BaseModel):
     country: str
     number: str
     type: str
+
+
+class ChangedInZoom(BaseModel):
+    """What somebody changed inside Zoom, where the event type wants it flagged; the booking's own data still hold."""
+
+    model_config = WIRE
+    topic: str
+    starts_at: Instant | None = None
+    duration_minutes: int | None = None
 
 
 class Meeting(BaseModel):
@@ -39,6 +49,7 @@ class Meeting(BaseModel):
     host_email: str
     generation: int
     revision: int
+    changed_in_zoom: ChangedInZoom | None = None
 
 
 class FailureReason(BaseModel):

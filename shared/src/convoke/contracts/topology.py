@@ -6,7 +6,7 @@ from convoke.contracts.bookings import BookingCanceled, BookingCreated, BookingR
 from convoke.contracts.meetings import MeetingCanceled, MeetingFailed, MeetingReady
 from convoke.contracts.notifications import NotificationFailed, NotificationSent
 from convoke.contracts.wire import EventData
-from convoke.contracts.zoom import ZoomConnected, ZoomDisconnected, ZoomSettingsChanged
+from convoke.contracts.zoom import ZoomConnected, ZoomDisconnected, ZoomMeetingChanged, ZoomSettingsChanged
 
 EXCHANGE = "convoke"
 DEAD_LETTER_EXCHANGE = "convoke.dead"
@@ -27,7 +27,9 @@ class Stream:
 MEETING_SERVICE_BOOKINGS = Stream(
     "meeting-service.bookings", (BookingCreated, BookingRescheduled, BookingUpdated, BookingCanceled)
 )
-MEETING_SERVICE_ZOOM = Stream("meeting-service.zoom", (ZoomConnected, ZoomDisconnected, ZoomSettingsChanged))
+MEETING_SERVICE_ZOOM = Stream(
+    "meeting-service.zoom", (ZoomConnected, ZoomDisconnected, ZoomSettingsChanged, ZoomMeetingChanged)
+)
 BOOKING_SERVICE_MEETINGS = Stream("booking-service.meetings", (MeetingReady, MeetingFailed, MeetingCanceled))
 BOOKING_SERVICE_NOTIFICATIONS = Stream("booking-service.notifications", (NotificationSent, NotificationFailed))
 NOTIFIER_BOOKINGS = Stream("notifier.bookings", (BookingCreated, BookingRescheduled, BookingUpdated, BookingCanceled))
@@ -41,3 +43,8 @@ TOPOLOGY = (
     NOTIFIER_BOOKINGS,
     NOTIFIER_MEETINGS,
 )
+
+
+def streams_of(service: str) -> tuple[Stream, ...]:
+    """Return the streams that a service consumes: those whose queues are named after it."""
+    return tuple(stream for stream in TOPOLOGY if stream.queue.startswith(f"{service}."))

@@ -8,10 +8,14 @@ from convoke.contracts.wire import WIRE, Id
 
 
 class Connection(BaseModel):
-    """A connection of an organization, or of one host where `host_id` is there."""
+    """A connection of an organization, or of one host where `host_id` is there.
+
+    `revision` grows with every change of the connection; messages from before it was there read as 0.
+    """
 
     model_config = WIRE
     id: Id
+    revision: int = 0
     organization_id: Id
     host_id: Id | None = None
     zoom_user_id: str

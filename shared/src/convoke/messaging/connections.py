@@ -3,8 +3,11 @@
 import asyncio
 from collections.abc import Sequence
 
+from convoke.contracts.wire import EventData
 from convoke.messaging.broker import connect, consuming_broker, declare_topology, publishing_broker
-from convoke.messaging.consumer import Subscription, cancel_consumers, subscribe
+from convoke.messaging.consumer import Handler, Subscription, cancel_consumers, subscribe, subscribe_replica
+from convoke.messaging.dead_letters.keeping import subscribe_dead_letters
+from convoke.messaging.dead_letters.store import DeadLetters
 from convoke.messaging.publisher import Publisher
 
 FINISH_HANDLERS_WITHIN = 6.0
@@ -23,6 +26,15 @@ class Connections:
         """Register what is consumed once `start` is called."""
         for subscription in subscriptions:
             subscribe(self._consuming, self._publishing, subscription)
+
+    def keep_dead_letters(self, letters: DeadLetters) -> None:
+        """Register that what the service's own streams could not digest is kept once `start` is called."""
+        for stream in letters.streams:
+            subscribe_dead_letters(self._consuming, stream, letters.keep)
+
+    def subscribe_replica(self, service: str, event: type[EventData], handler: Handler) -> None:
+        """Register what this replica, like every other one, is told of once `start` is called."""
+        subscribe_replica(self._consuming, service, event, handler)
 
     async def start(self) -> None:
         """Connect, however long that takes; declare the whole topology; then consume."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from faststream import AckPolicy
 from faststream.exceptions import RejectMessage
-from faststream.rabbit import RabbitBroker
+from faststream.rabbit import RabbitBroker, RabbitQueue
 from faststream.rabbit.annotations import RabbitMessage
 from pymongo.errors import PyMongoError
 from structlog.contextvars import bound_contextvars
@@ -17,7 +17,8 @@ from structlog.stdlib import BoundLogger, get_logger
 
 from convoke.contracts.topology import Stream
 from convoke.contracts.wire import EventData
-from convoke.messaging.broker import DEAD_LETTERS_EXCHANGE, queue_of
+from convoke.ids import new_token
+from convoke.messaging.broker import DEAD_LETTERS_EXCHANGE, EVENTS_EXCHANGE, queue_of
 from convoke.messaging.cloudevents import Event, Malformed, parse
 from convoke.mongo import is_refusal_of_document
 from convoke.tracing import traced
@@ -63,8 +64,32 @@ def subscribe(consumer: RabbitBroker, publisher: RabbitBroker, subscription: Sub
     """
     settlement = _Settlement(publisher, subscription)
     consumer.subscriber(
-        queue_of(subscription.stream), ack_policy=AckPolicy.REJECT_ON_ERROR, codec=_Untouched(), no_reply=True
+        queue_of(subscription.stream), ack_policy=AckPolicy.REJECT_ON_ERROR, codec=Untouched(), no_reply=True
     )(settlement.settle)
+
+
+def subscribe_replica(consumer: RabbitBroker, service: str, event: type[EventData], handler: Handler) -> None:
+    """Register a handler that every replica runs for each event, on a queue that is gone with the replica.
+
+    Only for what a replica keeps in memory: what is published while it is not connected it never sees.
+    """
+
+    async def tell(message: RabbitMessage) -> None:
+        try:
+            received = parse(message.body)
+        except Malformed as refusal:
+            log.warning("message.ignored", reason_code=refusal.code, reason=str(refusal))
+            return
+        with traced(received.traceparent):
+            await handler(received)
+
+    queue = RabbitQueue(
+        f"{service}.{event.event_type}.{new_token()}",
+        exclusive=True,
+        auto_delete=True,
+        routing_key=event.event_type,
+    )
+    consumer.subscriber(queue, EVENTS_EXCHANGE, ack_policy=AckPolicy.ACK, codec=Untouched(), no_reply=True)(tell)
 
 
 async def cancel_consumers(consumer: RabbitBroker) -> None:
@@ -80,7 +105,7 @@ async def cancel_consumers(consumer: RabbitBroker) -> None:
             await queue.cancel(tag)
 
 
-class _Untouched:
+class Untouched:
     """Leaves the body alone: FastStream would take `application/cloudevents+json` for plain text."""
 
     async def decode(self, msg: Any) -> Any:

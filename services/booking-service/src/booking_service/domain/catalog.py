@@ -5,6 +5,8 @@ from datetime import timedelta
 from typing import Literal
 
 LocationKind = Literal["zoom", "phone", "in_person", "link"]
+WhenChanged = Literal["restore", "flag"]
+"""What becomes of a time, a topic or a description that somebody changed inside Zoom."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,7 @@ class ZoomOptions:
     waiting_room: bool | None = None
     join_before_host: bool | None = None
     alternative_hosts: tuple[str, ...] = ()
+    when_changed: WhenChanged = "restore"
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import ClassVar, Literal
 
 from booking_service.domain.catalog import EventType, Host
 from booking_service.domain.refusals import (
@@ -71,6 +71,16 @@ class WayIn:
 
 
 @dataclass(frozen=True)
+class ChangedInZoom:
+    """What somebody changed inside Zoom, and the event type wants left so; the booking's own data hold."""
+
+    action: ClassVar[str] = "Move the booking to what Zoom says, or change it back in Zoom: the booking's data hold."
+    topic: str
+    starts_at: datetime | None
+    duration_minutes: int | None
+
+
+@dataclass(frozen=True)
 class Meeting:
     """What meeting-service said last: of `session_revision`, in its own `revision`; 0 while it has said nothing."""
 
@@ -80,6 +90,7 @@ class Meeting:
     way_in: WayIn | None = None
     reason: Mapping[str, str] | None = None
     retry_at: datetime | None = None
+    changed_in_zoom: ChangedInZoom | None = None
 
 
 @dataclass(frozen=True)
@@ -118,6 +129,11 @@ class Session:
     def way_in(self) -> WayIn | None:
         """The link that may be shown, also while a newer time is still on its way to Zoom."""
         return self.meeting.way_in if self.status == "scheduled" else None
+
+    @property
+    def changed_in_zoom(self) -> ChangedInZoom | None:
+        """What differs in Zoom; a newer booking overwrites it there."""
+        return self.meeting.changed_in_zoom if self.meeting_status in {"ready", "failed"} else None
 
     def claims(self) -> list[str]:
         """Return one entry for each five minutes of the host's time that this session takes, buffers included."""

@@ -9,6 +9,7 @@ What = Literal[
     "rescheduled",
     "canceled",
     "meeting_ready",
+    "meeting_changed_in_zoom",
     "meeting_failed",
     "meeting_canceled",
     "mail_accepted",

@@ -4,7 +4,7 @@ from urllib.parse import urlsplit
 
 from structlog.stdlib import BoundLogger, get_logger
 
-from booking_service.domain.session import DialIn, Meeting, WayIn
+from booking_service.domain.session import ChangedInZoom, DialIn, Meeting, WayIn
 from booking_service.domain.timeline import TimelineEntry, What
 from booking_service.mongo.sessions import Sessions
 from convoke.clock import Clock
@@ -39,9 +39,12 @@ class MeetingHandlers:
             outcome="ready",
             revision=ready.meeting.revision,
             session_revision=ready.session.revision,
-            way_in=_way_in(ready.meeting),
+            way_in=way_in_of(ready.meeting),
+            changed_in_zoom=_changed_in_zoom(ready.meeting),
         )
-        await self._tell(event, ready.session.id, meeting, "meeting_ready", _CHANGES[ready.change])
+        what: What = "meeting_changed_in_zoom" if meeting.changed_in_zoom else "meeting_ready"
+        detail = _difference(meeting.changed_in_zoom) if meeting.changed_in_zoom else _CHANGES[ready.change]
+        await self._tell(event, ready.session.id, meeting, what, detail)
 
     async def show_reason_on_meeting_failed(self, event: Event[MeetingFailed]) -> None:
         failed = event.data
@@ -51,7 +54,8 @@ class MeetingHandlers:
             session_revision=failed.session.revision,
             reason=failed.reason.model_dump(include={"code", "title", "detail", "action"}),
             retry_at=failed.reason.retry_at,
-            way_in=_way_in(failed.meeting) if failed.meeting else None,
+            way_in=way_in_of(failed.meeting) if failed.meeting else None,
+            changed_in_zoom=_changed_in_zoom(failed.meeting) if failed.meeting else None,
         )
         detail = f"{failed.reason.title}: {failed.reason.detail} {failed.reason.action}"
         await self._tell(event, failed.session.id, meeting, "meeting_failed", detail)
@@ -79,8 +83,20 @@ class MeetingHandlers:
             log.info("meeting.known_already", session=session_id, revision=meeting.revision)
 
 
-def _way_in(meeting: WireMeeting) -> WayIn:
+def way_in_of(meeting: WireMeeting) -> WayIn:
+    """Return how to get in. Raises NotAWebAddress."""
     if urlsplit(meeting.join_url).scheme not in {"http", "https"}:
         raise NotAWebAddress("the join link is no web address")
     dial_in = tuple(DialIn(**number.model_dump()) for number in meeting.dial_in)
     return WayIn(meeting.id, meeting.join_url, meeting.passcode, dial_in)
+
+
+def _changed_in_zoom(meeting: WireMeeting) -> ChangedInZoom | None:
+    changed = meeting.changed_in_zoom
+    return ChangedInZoom(changed.topic, changed.starts_at, changed.duration_minutes) if changed else None
+
+
+def _difference(changed: ChangedInZoom) -> str:
+    start = f" at {changed.starts_at:%Y-%m-%dT%H:%M:%SZ}" if changed.starts_at else ""
+    minutes = f" for {changed.duration_minutes} minutes" if changed.duration_minutes else ""
+    return f'somebody changed it inside Zoom to "{changed.topic}"{start}{minutes}. {changed.action}'

@@ -26,16 +26,26 @@ class NotificationHandlers:
         self._clock = clock
 
     async def note_mail_on_notification_sent(self, event: Event[NotificationSent]) -> None:
-        await self._tell(event, "mail_accepted", f"{_mail(event.data)} was accepted by the mail server")
+        await self._tell(event, f"{_mail(event.data)} was accepted by the mail server")
 
     async def note_mail_on_notification_failed(self, event: Event[NotificationFailed]) -> None:
-        await self._tell(event, "mail_failed", f"{_mail(event.data)} was not accepted: {event.data.reason}")
+        await self._tell(event, f"{_mail(event.data)} was not accepted: {event.data.reason}")
 
-    async def _tell(self, event: Event[NotificationSent] | Event[NotificationFailed], what: What, detail: str) -> None:
-        mail, line = event.data, TimelineEntry(self._clock(), what, detail)
-        once = f"{what}:{mail.message_id}"
-        if not await self._sessions.tell_timeline(event.organization_id, mail.booking_id, line, once):
+    async def _tell(self, event: Event[NotificationSent] | Event[NotificationFailed], detail: str) -> None:
+        mail = event.data
+        what = _what(mail)
+        line = TimelineEntry(self._clock(), what, detail)
+        if not await self._sessions.tell_timeline(event.organization_id, mail.booking_id, line, line_about(mail)):
             log.info("mail.known_already", booking=mail.booking_id, what=what)
+
+
+def line_about(mail: NotificationSent | NotificationFailed) -> str:
+    """Return the name of the line in the timeline that says this of a mail, however often it is said."""
+    return f"{_what(mail)}:{mail.message_id}"
+
+
+def _what(mail: NotificationSent | NotificationFailed) -> What:
+    return "mail_accepted" if isinstance(mail, NotificationSent) else "mail_failed"
 
 
 def _mail(mail: NotificationSent | NotificationFailed) -> str:

@@ -85,5 +85,5 @@ def _event_type(body: EventTypeIn) -> EventType:
         buffer_before_minutes=body.buffer_before_minutes,
         buffer_after_minutes=body.buffer_after_minutes,
         location=Location(body.location.kind, body.location.detail),
-        zoom=ZoomOptions(body.zoom.waiting_room, body.zoom.join_before_host, body.zoom.alternative_hosts),
+        zoom=ZoomOptions(**dict(body.zoom)),
     )

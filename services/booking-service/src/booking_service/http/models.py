@@ -20,6 +20,7 @@ from pydantic import (
     model_validator,
 )
 
+from booking_service.domain.catalog import WhenChanged
 from convoke.contracts.wire import Instant, Zone
 
 REQUEST = ConfigDict(frozen=True, extra="forbid")
@@ -128,6 +129,7 @@ class ZoomOptionsIn(BaseModel):
     waiting_room: Annotated[bool, Field(strict=True)] | None = None
     join_before_host: Annotated[bool, Field(strict=True)] | None = None
     alternative_hosts: Annotated[tuple[Email, ...], Field(max_length=10)] = ()
+    when_changed: WhenChanged = "restore"
 
 
 class EventTypeIn(BaseModel):

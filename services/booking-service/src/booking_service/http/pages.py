@@ -44,6 +44,7 @@ class Pages:
             meeting_status=session.meeting_status,
             way_in=session.way_in,
             reason=session.meeting.reason or {},
+            follows_by_itself=session.meeting.retry_at is not None,
             zone=seat.invitee.timezone,
             when=when(session.starts_at, session.ends_at, seat.invitee.timezone),
             may_manage=may_manage,

@@ -5,8 +5,8 @@ from typing import Generic, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict
 
 from booking_service.addresses import Addresses
-from booking_service.domain.catalog import LocationKind
-from booking_service.domain.session import Meeting, MeetingStatus, Seat, Session
+from booking_service.domain.catalog import LocationKind, WhenChanged
+from booking_service.domain.session import ChangedInZoom, Meeting, MeetingStatus, Seat, Session
 from booking_service.domain.timeline import What
 from convoke.contracts.wire import Instant
 
@@ -43,6 +43,7 @@ class ZoomOptionsView(BaseModel):
     waiting_room: bool | None = None
     join_before_host: bool | None = None
     alternative_hosts: tuple[str, ...] = ()
+    when_changed: WhenChanged
 
 
 class EventTypeView(BaseModel):
@@ -80,6 +81,16 @@ class ReasonView(BaseModel):
     action: str
 
 
+class ChangedInZoomView(BaseModel):
+    """What the meeting says in Zoom; the booking's own data hold."""
+
+    model_config = FROM_DOMAIN
+    topic: str
+    starts_at: Instant | None = None
+    duration_minutes: int | None = None
+    action: str = ChangedInZoom.action
+
+
 class MeetingView(BaseModel):
     """`join_url` is there while a link holds, also while the meeting is being moved to a new time."""
 
@@ -90,11 +101,13 @@ class MeetingView(BaseModel):
     dial_in: list[DialInView] | None = None
     reason: ReasonView | None = None
     retry_at: Instant | None = None
+    changed_in_zoom: ChangedInZoomView | None = None
 
     @classmethod
     def of(cls, session: Session) -> "MeetingView":
         status, way_in = session.meeting_status, session.way_in
         failed = session.meeting if status == "failed" else Meeting()
+        changed = session.changed_in_zoom
         return cls(
             status=status,
             id=way_in and way_in.meeting_id,
@@ -103,6 +116,7 @@ class MeetingView(BaseModel):
             dial_in=[DialInView.model_validate(number) for number in way_in.dial_in] if way_in else None,
             reason=ReasonView(**failed.reason) if failed.reason else None,
             retry_at=failed.retry_at,
+            changed_in_zoom=changed and ChangedInZoomView.model_validate(changed),
         )
 
 

@@ -2,7 +2,7 @@
 
 from hashlib import sha256
 
-from booking_service.domain.session import DialIn, Invitee, Meeting, Seat, Session, WayIn
+from booking_service.domain.session import ChangedInZoom, DialIn, Invitee, Meeting, Seat, Session, WayIn
 from booking_service.mongo.catalog import event_type_document, event_type_of, host_document, host_of
 from convoke.mongo import Document
 from convoke.vault import Vault
@@ -46,7 +46,8 @@ class SessionDocuments:
     def meeting(self, organization_id: str, session_id: str, meeting: Meeting) -> Document:
         """Return the field `meeting`."""
         way_in = meeting.way_in and self._way_in(organization_id, session_id, meeting.way_in)
-        return {**vars(meeting), "way_in": way_in}
+        changed = meeting.changed_in_zoom and dict(vars(meeting.changed_in_zoom))
+        return {**vars(meeting), "way_in": way_in, "changed_in_zoom": changed}
 
     def session(self, document: Document) -> Session:
         """Return the session of a document. Raises convoke.vault.CannotDecrypt."""
@@ -100,7 +101,8 @@ class SessionDocuments:
     def _meeting_of(self, document: Document) -> Meeting:
         stored = document["meeting"]
         way_in = stored["way_in"] and self._way_in_of(document["organization_id"], document["_id"], stored["way_in"])
-        return Meeting(**{**stored, "way_in": way_in})
+        changed = stored.get("changed_in_zoom") and ChangedInZoom(**stored["changed_in_zoom"])
+        return Meeting(**{**stored, "way_in": way_in, "changed_in_zoom": changed})
 
     def _way_in_of(self, organization_id: str, session_id: str, stored: Document) -> WayIn:
         row = (organization_id, session_id)

@@ -176,6 +176,22 @@ class Sessions:
             await self._must_know(booking)
         return done.matched_count == 1
 
+    async def meeting_revision(self, organization_id: str, session_id: str) -> int:
+        """Return the revision of what meeting-service said last of a session. Raises BookingNotFound."""
+        session = {"_id": session_id, "organization_id": organization_id}
+        document = await self.collection.find_one(session, {"meeting.revision": 1})
+        if document is None:
+            raise BookingNotFound(f"this service has no session '{session_id}'")
+        return int(document["meeting"]["revision"])
+
+    async def has_line(self, organization_id: str, booking_id: str, once: str) -> bool:
+        """Tell whether the line called `once` is in a booking's timeline. Raises BookingNotFound."""
+        booking = {"organization_id": organization_id, "seats.id": booking_id}
+        if await self.collection.find_one(booking | {"timeline.once": once}, {"_id": 1}):
+            return True
+        await self._must_know(booking)
+        return False
+
     async def _find(self, query: Document) -> Stored | None:
         document = await self.collection.find_one(query)
         return Stored(self.documents.session(document), document) if document else None

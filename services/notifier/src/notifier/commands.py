@@ -1,0 +1,26 @@
+"""Commands: serving, and what an operator does with dead letters."""
+
+import typer
+
+from convoke.commands.dead_letters import dead_letter_commands
+from convoke.logs import set_up_logs
+from convoke.serving import serve
+from convoke.settings import load_or_exit
+from notifier.app import build_app, dead_letter_office
+from notifier.settings import Settings
+
+
+def command_line() -> typer.Typer:
+    """Return the whole command line; without a command it serves."""
+    commands = typer.Typer(add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+    commands.callback(invoke_without_command=True)(_serve_by_default)
+    commands.add_typer(dead_letter_commands(lambda: dead_letter_office(load_or_exit(Settings))), name="dead-letters")
+    return commands
+
+
+def _serve_by_default(context: typer.Context) -> None:
+    """Serve, unless a command is named."""
+    if context.invoked_subcommand is None:
+        settings = load_or_exit(Settings)
+        set_up_logs("notifier", settings.log_level)
+        serve(build_app(settings), settings)

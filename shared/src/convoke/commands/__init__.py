@@ -1,0 +1,1 @@
+"""Groups of commands that the programs of several services have alike."""
