@@ -19,6 +19,7 @@ from zoom_sandbox.server import serving
 from zoom_sandbox.settings import Settings as SandboxSettings
 
 ZOOM_CLIENT_ID, ZOOM_CLIENT_SECRET = "the-app", "zoom-canary-secret"
+WEBHOOK_SECRET = "webhook-canary-secret"
 SCOPES = ("zoom.connect", "bookings.read", "bookings.write")
 
 
@@ -29,7 +30,7 @@ async def sandbox() -> AsyncGenerator[str]:
             "zoom_client_id": ZOOM_CLIENT_ID,
             "zoom_client_secret": ZOOM_CLIENT_SECRET,
             "zoom_redirect_uris": (f"{PUBLIC_URL}/v1/zoom/callback",),
-            "zoom_webhook_secret_token": "unused",
+            "zoom_webhook_secret_token": WEBHOOK_SECRET,
         }
     )
     async with serving(build_app(settings)) as address:
@@ -59,6 +60,7 @@ def environment_of(rabbitmq_url: str, mongodb_url: str, database: str, zoom_addr
         "ZOOM_CLIENT_SECRET": ZOOM_CLIENT_SECRET,
         "ZOOM_OAUTH_URL": zoom_address,
         "ZOOM_API_URL": zoom_address,
+        "ZOOM_WEBHOOK_SECRET_TOKEN": f"the-secret-to-come, {WEBHOOK_SECRET}",
         "SERVICE_CLIENTS": f"{SERVICE}={SERVICE_SECRET}=zoom.access-tokens",
     }
 

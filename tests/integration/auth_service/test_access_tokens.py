@@ -69,10 +69,31 @@ async def test_a_paused_connection_makes_no_meetings_but_serves_those_that_exist
     assert (await meeting_service.access_token(**organization, connection_id=own["id"])).status_code == 200
 
 
-async def test_without_any_connection_meeting_service_is_told_so(product: Caller, meeting_service: Caller):
-    for asked in ({"host_id": "hst_1"}, {"connection_id": "zc_none"}):
-        answer = await meeting_service.access_token(organization_id=product.organization_id, **asked)
-        assert slug(answer) == (404, "zoom-not-connected")
+async def test_without_any_connection_meeting_service_is_told_so(
+    product: Caller, connect: Connect, meeting_service: Caller, database: Any
+):
+    organization = {"organization_id": product.organization_id}
+    assert slug(await meeting_service.access_token(**organization, host_id="hst_1")) == (404, "zoom-never-connected")
+    assert slug(await meeting_service.access_token(**organization, connection_id="none")) == (404, "zoom-not-connected")
+    own = await connect(product, host_id="hst_1")
+    await database["connections"].update_one({"_id": own["id"]}, {"$set": {"status": "disconnected"}})
+    assert slug(await meeting_service.access_token(**organization, host_id="hst_1")) == (404, "zoom-not-connected")
+
+
+async def test_a_token_tells_since_when_its_owner_has_zoom_whatever_was_connected_again_since(
+    product: Caller, connect: Connect, meeting_service: Caller, clock: MovableClock
+):
+    """The host may have had the organization's before its own: bookings have counted on Zoom since then."""
+    asked = {"organization_id": product.organization_id, "host_id": "hst_1"}
+    first = await connect(product)
+    clock.advance(days=1)
+    own = await connect(product, host_id="hst_1", user_id="host-2")
+    clock.advance(days=1)
+    again = await connect(product, host_id="hst_1", user_id="host-2")
+    assert again["connected_at"] > own["connected_at"] > first["connected_at"]
+    assert (await meeting_service.access_token(**asked)).json()["connected_since"] == first["connected_at"]
+    of_own = await meeting_service.access_token(organization_id=product.organization_id, connection_id=own["id"])
+    assert of_own.json()["connected_since"] == own["connected_at"]
 
 
 @pytest.mark.parametrize(

@@ -78,6 +78,7 @@ async def test_connecting_and_reconnecting_are_told_to_the_other_services(
 async def test_after_a_lost_answer_the_old_token_is_tried_once_more_and_then_the_owner_is_asked(
     *, product: Caller, connect: Connect, zoom: Zoom, clock: MovableClock, database: Any, rabbitmq_url: str
 ):
+    """E2: Zoom rotated the token and its answer was lost."""
     connection = await connect(product)
     await zoom.forget_calls()
     await zoom.fault("token", "answer_lost")
@@ -99,6 +100,7 @@ async def test_after_a_lost_answer_the_old_token_is_tried_once_more_and_then_the
 async def test_after_a_lost_answer_zooms_grace_saves_the_connection(
     product: Caller, connect: Connect, meeting_service: Caller, zoom: Zoom, clock: MovableClock
 ):
+    """E2, where Zoom still takes the old token."""
     await connect(product, host_id="hst_1")
     await zoom.turn(refresh_grace=True)
     await zoom.fault("token", "answer_lost")
@@ -127,6 +129,7 @@ async def test_a_reconnect_revives_a_connection_that_was_given_up(
 async def test_a_refusal_that_comes_after_the_owner_has_reconnected_harms_nobody(
     product: Caller, connect: Connect, zoom: Zoom, clock: MovableClock, database: Any
 ):
+    """E3: the row is read again before a connection is called dead."""
     await connect(product)
     await zoom.forget_calls()
     await zoom.fault("token", "slow", delay_seconds=1)
@@ -146,6 +149,7 @@ async def test_a_refusal_that_comes_after_the_owner_has_reconnected_harms_nobody
 async def test_new_tokens_are_saved_when_the_database_comes_back_after_zooms_answer(
     environment: dict[str, str], product: Caller, connect: Connect, zoom: Zoom, database: Any
 ):
+    """E2: these tokens exist nowhere else."""
     await connect(product)
     await zoom.forget_calls()
     server = urlsplit(environment["MONGODB_URL"])
@@ -176,6 +180,7 @@ async def test_new_tokens_are_saved_when_the_database_comes_back_after_zooms_ans
 async def test_a_replica_that_is_stopped_during_a_refresh_saves_the_new_tokens(
     *, settings: Settings, clock: MovableClock, product: Caller, connect: Connect, zoom: Zoom, database: Any
 ):
+    """E2: SIGTERM waits for the save."""
     await connect(product)
     await zoom.forget_calls()
     stopping_clock = MovableClock()
@@ -213,6 +218,7 @@ async def refreshing_at(settings: Settings) -> AsyncIterator[tuple[Connections, 
 async def test_whoever_stops_waiting_for_a_refresh_does_not_stop_the_refresh(
     *, settings: Settings, clock: MovableClock, clients: Clients, connect: Connect, zoom: Zoom, database: Any
 ):
+    """E2: a cancelled request cuts no refresh short."""
     async with replica(settings, clock) as http:
         await connect(await product_of(http, clients))
     await zoom.forget_calls()
@@ -231,6 +237,7 @@ async def test_whoever_stops_waiting_for_a_refresh_does_not_stop_the_refresh(
 async def test_new_tokens_that_arrive_after_another_replica_gave_up_revive_the_connection(
     *, settings: Settings, clock: MovableClock, clients: Clients, connect: Connect, zoom: Zoom, database: Any
 ):
+    """E3: the replica that was refused was the slower one."""
     async with replica(settings, clock) as http:
         await connect(await product_of(http, clients))
     await zoom.forget_calls()
@@ -252,6 +259,7 @@ async def test_new_tokens_that_arrive_after_another_replica_gave_up_revive_the_c
 async def test_a_process_killed_between_zooms_answer_and_the_save_leaves_the_refresh_to_the_next_one(
     *, environment: dict[str, str], clients: Clients, connect: Connect, zoom: Zoom, clock: MovableClock, database: Any
 ):
+    """E2: the process died before it saved."""
     settings = load(Settings, environment)
     async with replica(settings, clock) as http:
         await connect(await product_of(http, clients), host_id="hst_1")

@@ -69,7 +69,14 @@ def test_a_client_accepts_its_own_secret_and_nobody_accepts_anything():
 
 @pytest.mark.parametrize(
     "scopes",
-    [(), ("zoom.access-tokens",), ("meetings.read",), ("notifier.read",), ("bookings.read", "everything")],
+    [
+        (),
+        ("zoom.access-tokens",),
+        ("meetings.read",),
+        ("meetings.write",),
+        ("notifier.read",),
+        ("bookings.read", "everything"),
+    ],
 )
 def test_an_api_client_gets_no_scope_that_is_not_for_tenants(scopes: tuple[str, ...]):
     with pytest.raises(UnknownScope):

@@ -44,6 +44,8 @@ class Sandbox:
         self.calls = CallLog(now)
         secret = self.settings.zoom_webhook_secret_token
         self.webhooks = Webhooks(self.clock, self.background, self.http, secret)
+        for url in self.settings.zoom_webhook_urls:
+            self.webhooks.subscribe(url, None)
 
     def user_called(self, name: str) -> User | None:
         """Find a user by id or e-mail address, as Zoom's paths allow."""

@@ -18,7 +18,10 @@ class Settings(BaseSettings):
     zoom_redirect_uris: Annotated[tuple[str, ...], NoDecode] = Field(min_length=1)
     zoom_webhook_secret_token: SecretStr = Field(min_length=1)
 
-    @field_validator("zoom_redirect_uris", mode="before")
+    zoom_webhook_urls: Annotated[tuple[str, ...], NoDecode] = ()
+    """Subscribed to every event from the start, and again after a reset."""
+
+    @field_validator("zoom_redirect_uris", "zoom_webhook_urls", mode="before")
     @classmethod
     def _split_at_commas(cls, value: Any) -> Any:
         if not isinstance(value, str):

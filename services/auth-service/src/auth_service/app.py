@@ -1,21 +1,27 @@
 """The composition root of auth-service: the only module that constructs clients."""
 
+import asyncio
 from functools import partial
 
 from fastapi import FastAPI
 
 from auth_service.handlers.access_tokens import AccessTokens
 from auth_service.handlers.connecting import Connecting
+from auth_service.handlers.disconnecting import Disconnecting
 from auth_service.handlers.issuing import Issuing
 from auth_service.handlers.refreshing import LEASE, Refreshing
+from auth_service.handlers.relaying import Relaying
 from auth_service.http.access_tokens import access_tokens_router
 from auth_service.http.connect import connect_router
 from auth_service.http.connections import connections_router
 from auth_service.http.oauth import oauth_router
-from auth_service.messaging import PUBLISHED, events_of
+from auth_service.http.standings import standings_router
+from auth_service.http.webhooks import webhooks_router
+from auth_service.messaging import PUBLISHED, changes_of, events_of
 from auth_service.mongo.authorizations import Authorizations
 from auth_service.mongo.clients import Clients
 from auth_service.mongo.connections import Connections
+from auth_service.mongo.webhooks import Webhooks
 from auth_service.settings import Settings
 from auth_service.signing import SigningKeys
 from auth_service.zoom import Zoom, http_client
@@ -59,19 +65,22 @@ def build_app(settings: Settings, *, clock: Clock = utc_now) -> FastAPI:
     outbox = Outbox(connections.collection, broker.publisher, events_of, clock)
     due = DueWork(connections.collection, LEASE, clock)
     refreshing = Refreshing(connections, zoom, outbox)
+    webhooks = Webhooks(database, clock)
+    relays = Outbox(webhooks.collection, broker.publisher, changes_of, clock)
+    disconnecting = Disconnecting(connections, zoom, outbox)
     worker = Worker(due, refreshing.refresh)
     access_tokens = AccessTokens(connections, worker.nudge, clock)
 
     async def close() -> None:
-        await refreshing.drain()
+        await asyncio.gather(refreshing.drain(), disconnecting.drain())
         await http.aclose()
 
-    stores = (clients, authorizations, connections, outbox, due)
+    stores = (clients, authorizations, connections, webhooks, outbox, relays, due)
     lifecycle = Lifecycle(
         client,
         broker,
         prepare=[*(store.create_indexes for store in stores), partial(clients.seed, settings.service_clients)],
-        outboxes=[outbox],
+        outboxes=[outbox, relays],
         workers=[worker],
         on_close=[close],
     )
@@ -80,6 +89,9 @@ def build_app(settings: Settings, *, clock: Clock = utc_now) -> FastAPI:
     verifier = keys.verifier(AUDIENCE)
     app.include_router(oauth_router(Issuing(clients, keys), keys))
     app.include_router(connect_router(Connecting(authorizations, connections, zoom, outbox), verifier))
-    app.include_router(connections_router(connections, verifier))
+    app.include_router(connections_router(connections, disconnecting, verifier))
     app.include_router(access_tokens_router(access_tokens, connections, verifier))
+    app.include_router(standings_router(connections, verifier))
+    secrets = [secret.get_secret_value() for secret in settings.zoom_webhook_secret_token]
+    app.include_router(webhooks_router(Relaying(webhooks, connections, relays), secrets))
     return app

@@ -7,13 +7,14 @@ from auth_service.domain.connections import Connection
 from auth_service.domain.scopes import missing_scopes
 from auth_service.mongo.connections import connection_of
 from convoke.contracts import Connection as ConnectionSnapshot
-from convoke.contracts import ZoomConnected, ZoomDisconnected
+from convoke.contracts import ZoomConnected, ZoomDisconnected, ZoomMeetingChanged
+from convoke.contracts.wire import EventData
 from convoke.messaging.cloudevents import Event
 from convoke.mongo import Document
 
 SOURCE = "/auth-service"
 
-PUBLISHED = (ZoomConnected, ZoomDisconnected)
+PUBLISHED: tuple[type[EventData], ...] = (ZoomConnected, ZoomDisconnected, ZoomMeetingChanged)
 
 
 def events_of(document: Document, entry: Document) -> Sequence[Event[Any]]:
@@ -32,6 +33,26 @@ def events_of(document: Document, entry: Document) -> Sequence[Event[Any]]:
     ]
 
 
+def changes_of(document: Document, entry: Document) -> Sequence[Event[Any]]:
+    """Return the event of one entry of a webhook: there is an entry for each organization."""
+    changed = ZoomMeetingChanged(
+        connection_ids=tuple(entry["connection_ids"]),
+        zoom_meeting_id=document["zoom_meeting_id"],
+        change=document["change"],
+    )
+    return [
+        Event(
+            id=entry["id"],
+            source=SOURCE,
+            subject=changed.connection_ids[0],
+            time=entry["time"],
+            organization_id=entry["organization_id"],
+            data=changed,
+            traceparent=entry["traceparent"],
+        )
+    ]
+
+
 def _data(entry: Document, connection: ConnectionSnapshot) -> ZoomConnected | ZoomDisconnected:
     if entry["type"] == ZoomConnected.event_type:
         return ZoomConnected(connection=connection, previous_zoom_user_id=entry.get("previous_zoom_user_id"))
@@ -41,6 +62,7 @@ def _data(entry: Document, connection: ConnectionSnapshot) -> ZoomConnected | Zo
 def _snapshot(connection: Connection) -> ConnectionSnapshot:
     return ConnectionSnapshot(
         id=connection.id,
+        revision=connection.revision,
         organization_id=connection.owner.organization_id,
         host_id=connection.owner.host_id,
         zoom_user_id=connection.user.id,

@@ -40,6 +40,12 @@ def _origin(url: str) -> str:
 Address = Annotated[str, AfterValidator(_origin)]
 
 
+def _secrets(text: Any) -> Any:
+    if not isinstance(text, str):
+        return text
+    return tuple(SecretStr(part.strip()) for part in text.split(",") if part.strip())
+
+
 class Settings(ServiceSettings):
     mongodb_database: str = "auth"
     public_url: Address
@@ -50,6 +56,9 @@ class Settings(ServiceSettings):
     zoom_api_url: Address = "https://api.zoom.us"
     zoom_consent_url: Address | None = None
     """Where browsers find what is `zoom_oauth_url` to this service, if its own name for it means nothing to them."""
+
+    zoom_webhook_secret_token: Annotated[tuple[SecretStr, ...], BeforeValidator(_secrets)] = ()
+    """Comma separated, for a rotation: each of them is accepted. Without any, every webhook is refused."""
 
     jwt_signing_keys: KeyRing
     service_clients: Annotated[tuple[ServiceClient, ...], BeforeValidator(_service_clients)] = ()

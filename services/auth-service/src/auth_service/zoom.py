@@ -130,6 +130,15 @@ class Zoom:
         """
         return await self._tokens({"grant_type": "refresh_token", "refresh_token": refresh_token})
 
+    async def revoke(self, access_token: str) -> None:
+        """End what the owner has allowed. Raises ZoomUnavailable, GrantRefused (it has ended) or AppRefused."""
+        async with _certain_answers():
+            answer = await self._http.post(
+                f"{self._oauth_url}/oauth/revoke", data={"token": access_token}, auth=self._credentials
+            )
+        if answer.status_code != httpx.codes.OK:
+            raise _refusal(answer)
+
     async def me(self, tokens: Tokens) -> ZoomUser:
         """Return whose tokens these are. Raises ZoomUnavailable or AccessRefused."""
         headers = {"Authorization": f"Bearer {tokens.access}"}

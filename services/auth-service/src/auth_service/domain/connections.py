@@ -25,8 +25,16 @@ class ZoomNotConnected(Exception):
     """Neither the host nor the organization has a connection, or the one asked for is gone."""
 
 
+class ZoomNeverConnected(ZoomNotConnected):
+    """Neither the host nor the organization ever had a connection."""
+
+
 class ReauthorizationRequired(Exception):
     """Zoom no longer accepts this connection; only its owner can mend that, by connecting again."""
+
+
+class ConnectionUnknown(Exception):
+    """The organization has no connection of that id."""
 
 
 class ConnectionPaused(Exception):
@@ -62,9 +70,13 @@ class Tokens:
 
 @dataclass(frozen=True)
 class Connection:
-    """A stored connection. `token_version` grows with every pair of tokens; both are sealed for their version."""
+    """A stored connection. `token_version` grows with every pair of tokens; both are sealed for their version.
+
+    `connected_at` is when its owner connected last, `connected_since` when for the first time.
+    """
 
     id: str
+    revision: int
     owner: Owner
     status: Status
     user: ZoomUser
@@ -72,6 +84,7 @@ class Connection:
     api_url: str
     enabled_for_new_bookings: bool
     connected_at: datetime
+    connected_since: datetime
     token_version: int
     sealed_access_token: str = field(repr=False)
     sealed_refresh_token: str = field(repr=False)

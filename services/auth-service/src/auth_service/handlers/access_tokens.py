@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 
 from auth_service.domain.connections import (
@@ -11,6 +12,7 @@ from auth_service.domain.connections import (
     USABLE_ABOVE,
     Connection,
     Owner,
+    ZoomNeverConnected,
     ZoomNotConnected,
 )
 from auth_service.mongo.connections import Connections
@@ -45,16 +47,18 @@ class AccessTokens:
     async def to_make_meetings(self, organization_id: str, host_id: str | None, rejected: str | None) -> Connection:
         """Return the connection that makes a host's meetings, with an access token that is good now.
 
-        The host's own wins, and where it is broken or paused the organization's does not step in. Raises
+        The host's own wins, and where it is broken or paused the organization's does not step in. Its
+        `connected_since` is when the first of both was made: since then the host counts on Zoom. Raises
         ZoomNotConnected, ReauthorizationRequired, ConnectionPaused or RefreshPending.
         """
         own = await self._connections.owned_by(Owner(organization_id, host_id)) if host_id else None
-        if own is None or own.status == "disconnected":
-            own = await self._connections.owned_by(Owner(organization_id))
-        if own is None:
-            raise ZoomNotConnected
-        own.check_may_make_meetings()
-        return await self._with_good_token(own, rejected)
+        shared = await self._connections.owned_by(Owner(organization_id))
+        chosen = own if own and own.status != "disconnected" else shared
+        if chosen is None:
+            raise ZoomNotConnected if own else ZoomNeverConnected
+        chosen.check_may_make_meetings()
+        usable = await self._with_good_token(chosen, rejected)
+        return replace(usable, connected_since=min(one.connected_since for one in (own, shared) if one))
 
     async def of(self, organization_id: str, connection_id: str, rejected: str | None) -> Connection:
         """Return that connection, with an access token that is good now.

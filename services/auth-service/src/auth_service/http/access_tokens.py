@@ -9,7 +9,13 @@ from fastapi import APIRouter, Depends, Response
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from structlog.stdlib import BoundLogger, get_logger
 
-from auth_service.domain.connections import Connection, ConnectionPaused, ReauthorizationRequired, ZoomNotConnected
+from auth_service.domain.connections import (
+    Connection,
+    ConnectionPaused,
+    ReauthorizationRequired,
+    ZoomNeverConnected,
+    ZoomNotConnected,
+)
 from auth_service.handlers.access_tokens import AccessTokens, RefreshPending
 from auth_service.http.callers import service
 from auth_service.mongo.connections import Connections
@@ -21,7 +27,8 @@ from convoke.vault import CannotDecrypt
 log: BoundLogger = get_logger(__name__)
 
 _PROBLEMS: Mapping[type[Exception], tuple[int, str, str, str]] = {
-    ZoomNotConnected: (404, "zoom-not-connected", "Zoom is not connected", "Its owner must connect Zoom."),
+    ZoomNeverConnected: (404, "zoom-never-connected", "Zoom was never connected", "Its owner must connect Zoom."),
+    ZoomNotConnected: (404, "zoom-not-connected", "Zoom is not connected", "Its owner must connect Zoom again."),
     ReauthorizationRequired: (
         409,
         "zoom-reauthorization-required",
@@ -63,6 +70,8 @@ class AccessTokenRequest(BaseModel):
 
 
 class AccessTokenAnswer(BaseModel):
+    """`connected_since`: when Zoom was first connected for whom the request names, whatever broke since."""
+
     connection_id: str
     access_token: str
     expires_at: Instant
@@ -70,6 +79,7 @@ class AccessTokenAnswer(BaseModel):
     zoom_user_id: str
     email: str
     scopes: tuple[str, ...]
+    connected_since: Instant
 
 
 def access_tokens_router(access_tokens: AccessTokens, connections: Connections, verifier: Verifier) -> APIRouter:
@@ -122,4 +132,5 @@ def _answer(connection: Connection, access_token: str) -> AccessTokenAnswer:
         zoom_user_id=connection.user.id,
         email=connection.user.email,
         scopes=connection.scopes,
+        connected_since=connection.connected_since,
     )

@@ -5,8 +5,9 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, ConfigDict, Field
 
-from auth_service.domain.connections import Connection, Plan, Status
+from auth_service.domain.connections import Connection, ConnectionUnknown, Plan, Status
 from auth_service.domain.scopes import missing_scopes
+from auth_service.handlers.disconnecting import Disconnecting
 from auth_service.http.callers import tenant
 from auth_service.mongo.connections import Connections
 from convoke.contracts.wire import Instant
@@ -50,7 +51,7 @@ class ConnectionPage(BaseModel):
     next_cursor: str | None = None
 
 
-def connections_router(connections: Connections, verifier: Verifier) -> APIRouter:
+def connections_router(connections: Connections, disconnecting: Disconnecting, verifier: Verifier) -> APIRouter:
     router = APIRouter(prefix="/v1/zoom/connections", tags=["zoom"])
     allowed = Depends(tenant(verifier, "zoom.connect"))
 
@@ -67,10 +68,25 @@ def connections_router(connections: Connections, verifier: Verifier) -> APIRoute
     async def one(connection_id: str, caller: Annotated[Caller, allowed]) -> ConnectionAnswer:
         found = await connections.find(caller.organization_id, connection_id)
         if found is None:
-            raise Problem(404, "not-found", "No such connection", "GET /v1/zoom/connections lists those there are.")
+            raise _unknown()
         return _answer(found)
 
+    @router.delete("/{connection_id}", status_code=204)
+    async def disconnect(connection_id: str, caller: Annotated[Caller, allowed]) -> None:
+        """Erase the connection's tokens and revoke them at Zoom; connecting again gives it the same id.
+
+        Meetings at Zoom stay as they are. What is owed to them waits until Zoom is connected again.
+        """
+        try:
+            await disconnecting.disconnect(caller.organization_id, connection_id)
+        except ConnectionUnknown:
+            raise _unknown() from None
+
     return router
+
+
+def _unknown() -> Problem:
+    return Problem(404, "not-found", "No such connection", "GET /v1/zoom/connections lists those there are.")
 
 
 def _answer(connection: Connection) -> ConnectionAnswer:

@@ -5,7 +5,7 @@ refresh, and the lease of whoever claimed it keeps refreshes apart.
 """
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError
@@ -19,6 +19,7 @@ from auth_service.domain.connections import (
     retry_at,
     while_idle,
 )
+from auth_service.domain.webhooks import MeetingChange
 from convoke.clock import Clock, utc_now
 from convoke.contracts import ZoomConnected, ZoomDisconnected
 from convoke.due_work import Claim
@@ -27,6 +28,9 @@ from convoke.messaging.outbox import entry
 from convoke.mongo import Database, Document
 from convoke.vault import Vault
 
+DisconnectReason = Literal["user", "deauthorized"]
+
+_ERASED = {"tokens.access": "", "tokens.refresh": ""}
 _NO_REFRESH = {"started_at": None, "failures": 0, "failed_at": None}
 
 
@@ -41,6 +45,8 @@ class Connections:
     async def create_indexes(self) -> None:
         await self.collection.create_index([("organization_id", 1), ("host_id", 1)], name="owner", unique=True)
         await self.collection.create_index([("organization_id", 1), ("_id", 1)], name="page")
+        await self.collection.create_index("zoom_user_id", name="zoom_user")
+        await self.collection.create_index("zoom_account_id", name="zoom_account")
 
     async def find(self, organization_id: str, connection_id: str) -> Connection | None:
         document = await self.collection.find_one({"_id": connection_id, "organization_id": organization_id})
@@ -55,6 +61,17 @@ class Connections:
         wanted = {"organization_id": organization_id, "_id": {"$gt": after}}
         documents = await self.collection.find(wanted).sort("_id", 1).limit(limit).to_list(limit)
         return [connection_of(document) for document in documents]
+
+    async def concerned_by(self, change: MeetingChange) -> dict[str, list[str]]:
+        """Return the ids of the connections that may own a meeting, by organization: all of its Zoom user's.
+
+        Where Zoom does not name the user, all of the account's.
+        """
+        whose = {"zoom_user_id": change.host_id} if change.host_id else {"zoom_account_id": change.zoom_account_id}
+        found: dict[str, list[str]] = {}
+        async for document in self.collection.find({**whose, "status": {"$ne": "disconnected"}}).sort("_id", 1):
+            found.setdefault(document["organization_id"], []).append(document["_id"])
+        return found
 
     async def connect(self, owner: Owner, user: ZoomUser, tokens: Tokens) -> Document:
         """Make the owner's connection, or give it these tokens; returns the document, whose outbox says so."""
@@ -120,6 +137,22 @@ class Connections:
             },
         )
 
+    async def disconnect(self, connection: Connection, reason: DisconnectReason) -> Document | None:
+        """Erase both tokens and store why; None where the row is no longer as `connection` says.
+
+        The row stays, so that connecting again makes the same connection active; the version grows, so that tokens
+        which are still on their way are never stored.
+        """
+        return await self._change(
+            {**_at_version(connection), "status": connection.status},
+            {
+                "$set": {"status": "disconnected", **_ERASED, "refresh": _NO_REFRESH, "lease": None},
+                "$inc": {"tokens.version": 1},
+                "$unset": {"due_at": ""},
+                "$push": {"outbox": entry(ZoomDisconnected, self._clock(), reason=reason)},
+            },
+        )
+
     def access_token(self, connection: Connection) -> str:
         """Return the token in clear. Raises CannotDecrypt."""
         return self._vault.decrypt(
@@ -139,7 +172,9 @@ class Connections:
             "_id": connection_id,
             **_owner(owner),
             **self._connected(owner, connection_id, 1, user, tokens),
+            "connected_since": now,
             "enabled_for_new_bookings": True,
+            "revision": 1,
             "outbox": [entry(ZoomConnected, now)],
         }
         try:
@@ -151,10 +186,15 @@ class Connections:
     async def _reconnect(self, known: Document, user: ZoomUser, tokens: Tokens) -> Document | None:
         connection = connection_of(known)
         connected = self._connected(connection.owner, connection.id, connection.token_version + 1, user, tokens)
+        # Rows from before this field was kept have it from `connected_at`, which changes here.
+        kept = {"connected_since": connection.connected_since}
         was = connection.user.id if connection.user.id != user.id else None
         return await self._change(
             _at_version(connection),
-            {"$set": connected, "$push": {"outbox": entry(ZoomConnected, self._clock(), previous_zoom_user_id=was)}},
+            {
+                "$set": connected | kept,
+                "$push": {"outbox": entry(ZoomConnected, self._clock(), previous_zoom_user_id=was)},
+            },
         )
 
     def _connected(
@@ -190,13 +230,16 @@ class Connections:
         }
 
     async def _change(self, wanted: Document, change: Document) -> Document | None:
-        return await self.collection.find_one_and_update(wanted, change, return_document=ReturnDocument.AFTER)
+        """Make a change that the connection's revision counts; None where the row is not as wanted."""
+        counted = {**change, "$inc": {**change.get("$inc", {}), "revision": 1}}
+        return await self.collection.find_one_and_update(wanted, counted, return_document=ReturnDocument.AFTER)
 
 
 def connection_of(document: Document) -> Connection:
     tokens, refresh = document["tokens"], document["refresh"]
     return Connection(
         id=document["_id"],
+        revision=document.get("revision", 0),
         owner=Owner(document["organization_id"], document["host_id"]),
         status=document["status"],
         user=ZoomUser(document["zoom_user_id"], document["zoom_account_id"], document["email"], document["plan"]),
@@ -204,6 +247,7 @@ def connection_of(document: Document) -> Connection:
         api_url=document["api_url"],
         enabled_for_new_bookings=document["enabled_for_new_bookings"],
         connected_at=document["connected_at"],
+        connected_since=document.get("connected_since") or document["connected_at"],
         token_version=tokens["version"],
         sealed_access_token=tokens["access"],
         sealed_refresh_token=tokens["refresh"],
