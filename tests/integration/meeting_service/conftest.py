@@ -14,6 +14,7 @@ from convoke.messaging.outbox import Outbox
 from convoke.vault import Vault
 from meeting_service.events import expand
 from meeting_service.mongo import Meetings
+from meeting_service.scan.scans import Scans
 from meeting_service.zoom.client import ZoomMeetings
 from tests.contract.zoom_sandbox.app_at_zoom import AppAtZoom, Host
 from tests.contract.zoom_sandbox.conftest import app, host, http, sandbox_address
@@ -28,7 +29,8 @@ async def world(
 ) -> AsyncIterator[World]:
     clock = OwnClock()
     client = mongo.connect(mongodb_url)
-    meetings = Meetings(mongo.database(client, fresh_database), Vault({"k1": SecretBytes(b"v" * 32)}))
+    database = mongo.database(client, fresh_database)
+    meetings = Meetings(database, Vault({"k1": SecretBytes(b"v" * 32)}))
     connections = Connections(fresh_vhost)
     await connections.start()
     outbox = Outbox(meetings.collection, connections.publisher, expand(meetings.read, MARKER_KEY), clock)
@@ -40,6 +42,7 @@ async def world(
             app,
             TokensOfHost(app, host),
             meetings,
+            Scans(database),
             outbox,
             ZoomMeetings(to_zoom, clock),
             await channel.get_queue(BOOKING_SERVICE_MEETINGS.queue),

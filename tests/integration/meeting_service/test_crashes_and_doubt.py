@@ -1,10 +1,29 @@
 """Exactly one meeting, whatever is lost on the way: the answer, the process, the lease."""
 
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from typing import Any
+
 import pytest
 
+from meeting_service.domain.at_zoom import Condemned
 from meeting_service.domain.meeting import DOUBT_LASTS
+from meeting_service.ports import Access, InDoubt, Zoom
 from tests.integration.meeting_service.world import MARKER_KEY, Crash, Dying, World, at
 from tests.support.eventually import eventually
+
+
+@dataclass(frozen=True)
+class DyingAfterDelete:
+    zoom: Zoom
+
+    async def delete(self, access: Access, zoom_id: int) -> None:
+        with suppress(InDoubt):
+            await self.zoom.delete(access, zoom_id)
+        raise Crash
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.zoom, name)
 
 
 async def past_the_doubt(world: World) -> None:
@@ -163,6 +182,50 @@ async def test_a_delete_in_doubt_is_repeated_until_zoom_says_that_it_is_gone(wor
     assert (await world.told_types())[-1] == "meeting.canceled.v1"
 
 
+@pytest.mark.parametrize("dies", [False, True], ids=["answer lost", "process dies"])
+async def test_nobody_is_told_of_a_meeting_whose_delete_is_in_doubt(world: World, *, dies: bool):
+    """D8 with another need after it: the last of a group leaves, and another one comes."""
+    session = await world.book()
+    await world.work()
+    await world.app.fault("delete_meeting", "answer_lost")
+    left = session.model_copy(update={"revision": 2, "seats_taken": 0})
+    assert await world.meetings.desire(left, world.booking(2, status="canceled"), world.clock())
+    if dies:
+        with pytest.raises(Crash):
+            await world.work(DyingAfterDelete(world.zoom))
+    else:
+        await world.work()
+    assert await world.at_zoom() == []
+    came = session.model_copy(update={"revision": 3})
+    assert await world.meetings.desire(came, world.booking(3, id="bkg_of0another"), world.clock())
+    await world.told()
+    world.clock.advance(seconds=21)
+    await world.work()
+    (meeting,) = await world.at_zoom()
+    (told,) = await world.told()
+    assert told.data.meeting.id == meeting["id"]
+
+
+async def test_who_comes_just_before_the_meeting_is_deleted_keeps_it(world: World, monkeypatch: pytest.MonkeyPatch):
+    session = await world.book()
+    await world.work()
+    (meeting,) = await world.at_zoom()
+    left = session.model_copy(update={"revision": 2, "seats_taken": 0})
+    assert await world.meetings.desire(left, world.booking(2, status="canceled"), world.clock())
+    save = world.meetings.save
+
+    async def somebody_comes(*arguments: Any) -> Any:
+        monkeypatch.undo()
+        came = session.model_copy(update={"revision": 3})
+        assert await world.meetings.desire(came, world.booking(3, id="bkg_of0another"), world.clock())
+        return await save(*arguments)
+
+    monkeypatch.setattr(world.meetings, "save", somebody_comes)
+    await world.work()
+    assert await world.calls("delete_meeting") == 0
+    assert (await world.told())[-1].data.meeting.id == meeting["id"]
+
+
 async def test_an_event_that_was_not_published_is_swept_up_later(world: World, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(world.outbox, "publish_soon", lambda _: None)
     await world.book()
@@ -172,3 +235,16 @@ async def test_an_event_that_was_not_published_is_swept_up_later(world: World, m
     assert await world.outbox.sweep() == 1
     assert await world.told_types() == ["meeting.ready.v1"]
     await eventually(world.nothing_to_sweep, within=5)
+
+
+async def test_what_was_condemned_and_then_adopted_is_not_deleted(world: World):
+    await world.app.fault("create_meeting", "answer_lost")
+    session = await world.book()
+    await world.work()
+    (meeting,) = await world.at_zoom()
+    await world.meetings.collection.update_one(
+        {"_id": session.id}, {"$set": {"strays": [asdict(Condemned(meeting["id"], "zcn_1", "host-1"))]}}
+    )
+    world.clock.advance(seconds=16)
+    await world.work()
+    assert [one["id"] for one in await world.at_zoom()] == [meeting["id"]]

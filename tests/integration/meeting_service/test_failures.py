@@ -15,7 +15,7 @@ def connected() -> Event[ZoomConnected]:
 
 
 def handlers(world: World) -> Handlers:
-    return Handlers(world.meetings, world.clock, lambda: None, lambda _: None)
+    return world.handlers()
 
 
 async def test_a_booking_before_zoom_is_connected_waits_and_gets_its_link_after_connecting(world: World):

@@ -1,5 +1,7 @@
 """A session's meeting follows the session: one meeting, moved when it moves, gone when it goes."""
 
+from datetime import timedelta
+
 from tests.integration.meeting_service.world import MARKER_KEY, World, at
 
 
@@ -148,3 +150,29 @@ async def test_a_change_that_arrives_while_zoom_is_called_is_carried_out_after_i
     await world.work()
     (meeting,) = await world.at_zoom()
     assert (meeting["start_time"], meeting["duration"]) == at(moved)
+
+
+async def test_rapid_reschedules_cost_two_updates_and_end_at_the_last_time(world: World):
+    session = await world.book()
+    await world.work()
+    moved = session
+    for _ in range(5):
+        moved = await world.reschedule(moved)
+        await world.work()
+        world.clock.advance(seconds=0.5)
+    assert await world.calls("update_meeting") == 1
+    world.clock.advance(seconds=5)
+    await world.work()
+    assert await world.calls("update_meeting") == 2
+    (meeting,) = await world.at_zoom()
+    assert (meeting["start_time"], meeting["duration"]) == at(moved)
+
+
+async def test_what_starts_soon_is_updated_at_once(world: World):
+    starts_at = world.clock.now + timedelta(minutes=5)
+    moved = await world.book(starts_at=starts_at, ends_at=starts_at + timedelta(minutes=45))
+    await world.work()
+    for _ in range(2):
+        moved = await world.reschedule(moved, by=timedelta(minutes=5))
+        await world.work()
+    assert await world.calls("update_meeting") == 2

@@ -12,9 +12,12 @@ from convoke.messaging.cloudevents import Event, parse
 from convoke.messaging.outbox import Outbox
 from meeting_service.domain.marker import MarkerKey
 from meeting_service.domain.meeting import SessionMeeting
+from meeting_service.handlers import Handlers
 from meeting_service.mongo import Meetings
-from meeting_service.ports import Access, AccessTokens, Refused, Zoom
-from meeting_service.reconcile import Reconciler
+from meeting_service.ports import EVER, Access, AccessTokens, Refused, Zoom
+from meeting_service.reconcile.reconciler import Reconciler
+from meeting_service.scan.scanner import LEASE, Scanner
+from meeting_service.scan.scans import Scans
 from tests.contract.zoom_sandbox.app_at_zoom import NOON, AppAtZoom, Host
 from tests.integration.convoke.conftest import sample
 
@@ -45,6 +48,7 @@ class TokensOfHost:
     refusals_left: int = 1_000_000
     replaced: int = 0
     replaces_with_better: bool = True
+    connected_since: datetime = EVER
 
     async def to_make(self, _organization_id: str, _host_id: str) -> Access:
         return self._access()
@@ -62,7 +66,8 @@ class TokensOfHost:
         if self.refusal and self.refusals_left:
             self.refusals_left -= 1
             raise self.refusal
-        return Access("zcn_1", self.host.user_id, self.host.access_token, str(self.host.http.base_url).rstrip("/"))
+        api_url = str(self.host.http.base_url).rstrip("/")
+        return Access("zcn_1", self.host.user_id, self.host.access_token, api_url, self.connected_since)
 
 
 @dataclass
@@ -71,6 +76,7 @@ class World:
     app: AppAtZoom
     tokens: TokensOfHost
     meetings: Meetings
+    scans: Scans
     outbox: Outbox
     zoom: Zoom
     told_queue: aio_pika.abc.AbstractQueue
@@ -109,7 +115,24 @@ class World:
         return DueWork(self.meetings.collection, timedelta(seconds=20), self.clock)
 
     def reconciler(self, zoom: Zoom | None = None, tokens: AccessTokens | None = None) -> Reconciler:
-        return Reconciler(self.meetings, zoom or self.zoom, tokens or self.tokens, MARKER_KEY, self.outbox, self.clock)
+        return Reconciler(
+            self.meetings, self.scans, zoom or self.zoom, tokens or self.tokens, MARKER_KEY, self.outbox, self.clock
+        )
+
+    def handlers(self) -> Handlers:
+        return Handlers(self.meetings, self.scans, self.clock, lambda: None, lambda _: None)
+
+    def scanner(self) -> Scanner:
+        return Scanner(self.scans, self.meetings, self.zoom, self.tokens, MARKER_KEY, self.clock)
+
+    async def scan(self) -> int:
+        """Make the scans that are due now; returns how many."""
+        scanner = self.scanner()
+        due, made = DueWork(self.scans.collection, LEASE, self.clock), 0
+        while claim := await due.claim():
+            await scanner.scan(claim)
+            made += 1
+        return made
 
     async def work(self, zoom: Zoom | None = None) -> int:
         """Do all that is due now; returns how often something was claimed."""

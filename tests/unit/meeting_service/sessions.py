@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from convoke.contracts import BookingCreated, Session
+from meeting_service.domain.at_zoom import Intent, MeetingAtZoom, Seen, WayIn
 from meeting_service.domain.body import body_of
 from meeting_service.domain.marker import MarkerKey, Reference
-from meeting_service.domain.meeting import Intent, MeetingAtZoom, Seat, SessionMeeting, WayIn
+from meeting_service.domain.meeting import Seat, SessionMeeting
 
 SAMPLE = Path(__file__).parents[2] / "contract" / "samples" / "booking.created.v1.json"
 CREATED = BookingCreated.model_validate(json.loads(SAMPLE.read_text())["data"])
@@ -31,10 +32,17 @@ def body(of: Session, generation: int = 1) -> dict[str, Any]:
     return body_of(of, KEY.marker(Reference(of.id, generation)))
 
 
+def seen(of: Session, generation: int = 1, **changes: Any) -> Seen:
+    """What Zoom shows of a meeting that is as the session says."""
+    minutes = int((of.ends_at - of.starts_at).total_seconds() // 60)
+    return replace(Seen(of.title, of.starts_at, minutes, body(of, generation)["agenda"]), **changes)
+
+
 def with_meeting(state: SessionMeeting, zoom_id: int = 81234567890, generation: int = 1) -> SessionMeeting:
     """The state after Zoom accepted all that the session says."""
+    said, shown = body(state.session, generation), seen(state.session, generation)
     meeting = MeetingAtZoom(
-        zoom_id, "zcn_1", "host-1", generation, state.session.wanted_generation, body(state.session, generation), WAY_IN
+        zoom_id, "zcn_1", "host-1", generation, state.session.wanted_generation, said, WAY_IN, shown
     )
     return replace(state, meeting=meeting, generation=generation, record_revision=state.record_revision + 1)
 

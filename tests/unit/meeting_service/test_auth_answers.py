@@ -1,14 +1,22 @@
 """What auth-service answers, and what that means for the work."""
 
+from datetime import UTC, datetime
+
 import httpx
 import pytest
 
 from convoke.identity import ServiceToken
-from meeting_service.auth import ZoomAccessTokens
+from meeting_service.auth import AuthService, ZoomAccessTokens
 from meeting_service.ports import Refused
 
 AUTH = "http://auth.test"
-GOOD = {"connection_id": "zcn_1", "zoom_user_id": "u1", "access_token": "t", "api_url": "https://api.zoom.us/"}
+GOOD = {
+    "connection_id": "zcn_1",
+    "zoom_user_id": "u1",
+    "access_token": "t",
+    "api_url": "https://api.zoom.us/",
+    "connected_since": "2030-01-02T03:04:05Z",
+}
 
 
 def tokens(answer: httpx.Response) -> ZoomAccessTokens:
@@ -17,17 +25,20 @@ def tokens(answer: httpx.Response) -> ZoomAccessTokens:
         return httpx.Response(200, json=own) if request.url.path == "/oauth/token" else answer
 
     http = httpx.AsyncClient(transport=httpx.MockTransport(answers))
-    return ZoomAccessTokens(http, AUTH, ServiceToken(http, AUTH, "meeting-service", "secret", "auth-service"))
+    own_token = ServiceToken(http, AUTH, "meeting-service", "secret", "auth-service")
+    return ZoomAccessTokens(AuthService(http, AUTH, own_token))
 
 
 async def test_a_token_comes_with_its_owner_and_the_address_to_use_it_at():
     access = await tokens(httpx.Response(200, json=GOOD)).to_make("org_1", "hst_1")
     assert (access.connection_id, access.zoom_user_id, access.api_url) == ("zcn_1", "u1", "https://api.zoom.us")
+    assert access.connected_since == datetime(2030, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
     ("answer", "code"),
     [
+        (httpx.Response(404, json={"type": "zoom-never-connected", "detail": "x"}), "zoom_not_connected"),
         (httpx.Response(404, json={"type": "zoom-not-connected", "detail": "x"}), "zoom_not_connected"),
         (httpx.Response(409, json={"type": "zoom-paused", "detail": "x"}), "zoom_paused"),
         (httpx.Response(409, json={"type": "zoom-reauthorization-required"}), "zoom_reauthorization_required"),

@@ -6,10 +6,11 @@ from datetime import timedelta
 import pytest
 
 from convoke.contracts import Location
-from meeting_service.domain.meeting import DOUBT_LASTS, Condemned, SessionMeeting
+from meeting_service.domain.at_zoom import Condemned
+from meeting_service.domain.meeting import DOUBT_LASTS, SessionMeeting
 from meeting_service.domain.reasons import reason
 from meeting_service.domain.steps import Create, Delete, Resolve, Rest, Update, Withdraw, next_step
-from tests.unit.meeting_service.sessions import KEY, NOW, body, session, wanted, with_intent, with_meeting
+from tests.unit.meeting_service.sessions import KEY, NOW, body, seen, session, wanted, with_intent, with_meeting
 
 
 def moved(state: SessionMeeting) -> SessionMeeting:
@@ -133,4 +134,5 @@ def test_what_may_have_been_overtaken_is_told_to_zoom_again():
     state = replace(with_meeting(wanted()), is_unsure=True)
     assert state.meeting
     assert next_step(state, KEY, NOW) == Update(state.meeting, body(state.session))
-    assert next_step(state.updated(body(state.session), state.meeting.way_in), KEY, NOW) == Rest(None)
+    told = state.updated(body(state.session), state.meeting.way_in, seen(state.session), NOW)
+    assert next_step(told, KEY, NOW) == Rest(None)

@@ -1,13 +1,13 @@
 """Every error answer of Zoom means exactly one thing to do."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from meeting_service.ports import InDoubt, MeetingGone, Refused, TokenRefused
 from meeting_service.zoom.answers import UnusableAnswer, meeting_details
 from meeting_service.zoom.client import JOIN_HOSTS
-from meeting_service.zoom.errors import error_of
+from meeting_service.zoom.errors import HostLimitReached, error_of
 
 NOW = datetime(2026, 11, 20, 12, 30, tzinfo=UTC)
 MIDNIGHT = datetime(2026, 11, 21, tzinfo=UTC)
@@ -20,6 +20,7 @@ HOST = (
     "You have exceeded the daily rate limit (100) of Meeting Create/Update API requests permitted for this "
     "particular user. You may resume these requests at GMT 00:00:00."
 )
+CONCURRENT = "Too many concurrent requests. A request to disassociate this user has already been made."
 SCOPES = "Invalid access token, does not contain scopes:[meeting:write:meeting, meeting:write:meeting:admin]."
 
 
@@ -53,7 +54,23 @@ def test_an_error_answer_means_one_thing(status: int, code: object, message: str
 def test_a_daily_limit_ends_at_the_next_midnight_utc(message: str):
     error = error_of(429, {"code": 429, "message": message}, NOW)
     assert isinstance(error, Refused)
-    assert error.retry_at == MIDNIGHT
+    assert error.retry_at
+    assert timedelta(0) <= error.retry_at - MIDNIGHT <= timedelta(seconds=30)
+
+
+@pytest.mark.parametrize(
+    ("message", "cause", "kind"),
+    [
+        (SECOND, "zoom_rate_limited", Refused),
+        (CONCURRENT, "zoom_rate_limited", Refused),
+        (DAY, "zoom_account_limit", Refused),
+        (HOST, "zoom_daily_limit", HostLimitReached),
+    ],
+)
+def test_the_four_texts_of_429_are_told_apart(message: str, cause: str, kind: type[Refused]):
+    error = error_of(429, {"code": 429, "message": message}, NOW)
+    assert isinstance(error, Refused)
+    assert (error.cause, type(error)) == (cause, kind)
 
 
 def test_the_fields_that_zoom_refused_are_named():

@@ -6,6 +6,7 @@ from typing import Any
 from convoke.contracts import (
     Booking,
     CanceledMeeting,
+    ChangedInZoom,
     Meeting,
     MeetingCanceled,
     MeetingFailed,
@@ -14,6 +15,7 @@ from convoke.contracts import (
 from convoke.contracts.wire import EventData
 from convoke.messaging.cloudevents import Event
 from convoke.mongo import Document
+from meeting_service.domain.at_zoom import Seen
 from meeting_service.domain.marker import MarkerKey
 from meeting_service.domain.meeting import Change, SessionMeeting
 from meeting_service.domain.steps import is_current
@@ -88,4 +90,9 @@ def _meeting(state: SessionMeeting) -> Meeting | None:
         host_email=at_zoom.way_in.host_email,
         generation=at_zoom.generation,
         revision=state.meeting_revision,
+        changed_in_zoom=_changed(state.differs) if state.differs else None,
     )
+
+
+def _changed(seen: Seen) -> ChangedInZoom:
+    return ChangedInZoom(topic=seen.topic, starts_at=seen.starts_at, duration_minutes=seen.minutes)

@@ -12,6 +12,7 @@ from convoke.contracts import (
     MeetingReady,
     ZoomConnected,
     ZoomDisconnected,
+    ZoomMeetingChanged,
     ZoomSettingsChanged,
 )
 from convoke.contracts.topology import MEETING_SERVICE_BOOKINGS, MEETING_SERVICE_ZOOM
@@ -38,6 +39,7 @@ def subscriptions(handlers: Handlers) -> Sequence[Subscription]:
                 ZoomConnected: handlers.resume_on_zoom_connected,
                 ZoomDisconnected: handlers.drop_tokens_on_zoom_disconnected,
                 ZoomSettingsChanged: handlers.resume_on_zoom_settings_changed,
+                ZoomMeetingChanged: handlers.look_on_zoom_meeting_changed,
             },
         ),
     ]

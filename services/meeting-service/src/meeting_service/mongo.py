@@ -3,7 +3,8 @@
 `wakes` counts the nudges. A reconciler that gives its lease back may only forget `due_at` if nobody nudged meanwhile.
 """
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -12,13 +13,15 @@ from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError
 
 from convoke.contracts import Booking, MeetingCanceled, MeetingFailed, MeetingReady, Session
+from convoke.contracts.meetings import FailureCode
 from convoke.contracts.wire import EventData
 from convoke.due_work import Claim
 from convoke.messaging.outbox import entry
 from convoke.mongo import Collection, Database, Document
 from convoke.vault import Vault
 from meeting_service.domain.announcements import Announcement
-from meeting_service.domain.meeting import Condemned, SessionMeeting
+from meeting_service.domain.at_zoom import Condemned
+from meeting_service.domain.meeting import SessionMeeting
 from meeting_service.stored import Stored
 
 _EVENTS: dict[str, type[EventData]] = {"ready": MeetingReady, "failed": MeetingFailed, "canceled": MeetingCanceled}
@@ -37,13 +40,20 @@ class Meetings:
 
     async def create_indexes(self) -> None:
         await self.collection.create_index([("organization_id", 1), ("reason.code", 1)], name="parked", sparse=True)
+        await self.collection.create_index("meeting.id", name="zoom_meeting", sparse=True)
+        await self.collection.create_index(
+            [("meeting.connection_id", 1), ("meeting.zoom_user_id", 1), ("session.ends_at", 1)], name="zoom_user"
+        )
 
-    async def desire(self, session: Session, booking: Booking, now: datetime) -> bool:
+    async def desire(
+        self, session: Session, booking: Booking, now: datetime, desired_at: datetime | None = None
+    ) -> bool:
         """Keep the highest revision of the session and of the seat; tells whether anything was new.
 
-        What is new is due now, and due again for whoever works on it already.
+        What is new is due now, and due again for whoever works on it already. `desired_at` is when the revision was
+        booked, where that is not now.
         """
-        of_session = self._stored.desired_session(session)
+        of_session = self._stored.desired_session(session, desired_at or now)
         of_seat = self._stored.desired_seat(session, booking)
         newer_session = {"session_revision": {"$not": {"$gte": session.revision}}}
         newer_seat = {f"seats.{booking.id}.revision": {"$not": {"$gte": booking.revision}}}
@@ -52,17 +62,148 @@ class Meetings:
         new_session = await self._set_if(session.id, newer_session, of_session, now)
         return await self._set_if(session.id, newer_seat, of_seat, now) or new_session
 
-    async def nudge_parked(self, organization_id: str, codes: Sequence[str], now: datetime) -> int:
-        """Make due now what waits for a connection of this organization; returns how many.
+    async def nudge_parked(self, organization_id: str, codes: AbstractSet[FailureCode], now: datetime) -> int:
+        """Make due now what waits for people of this organization; returns how many.
 
-        Whatever is being worked on counts too: it may just be about to find that it has to wait.
+        Whatever is being worked on counts too: it may just be about to find that it has to wait. And so does what is
+        to be cleaned up, though not before something in doubt beside it may be overtaken.
         """
-        waits = [{"reason.code": {"$in": codes}}, {"lease": {"$ne": None}}, {"condemned.0": {"$exists": True}}]
-        waiting = {"organization_id": organization_id, "$or": waits}
-        nudged = await self.collection.update_many(
-            waiting, {"$set": {"due_at": now, "retry_at": None, "clean_up_at": None}, "$inc": {"wakes": 1}}
+        parked = {"organization_id": organization_id, "reason.code": {"$in": [*codes]}}
+        clean_up = {"$or": [{"lease": {"$ne": None}}, {"condemned.0": {"$exists": True}}]}
+        others = {"organization_id": organization_id, "reason.code": {"$nin": [*codes]}} | clean_up
+        due_now: Document = {"due_at": now, "clean_up_at": None}
+        return await self._nudge(parked, {"$set": due_now | {"retry_at": None}}) + await self._nudge(
+            others, {"$set": due_now}
         )
+
+    async def hasten(self, organization_id: str, code: FailureCode, until: datetime) -> int:
+        """Let what failed with this code wait no longer than `until`; returns how many."""
+        backing_off = {"organization_id": organization_id, "reason.code": code, "retry_at": {"$gt": until}}
+        return await self._nudge(backing_off, {"$set": {"retry_at": until, "due_at": until}})
+
+    async def failed_until(self, code: FailureCode, beyond: datetime) -> list[str]:
+        """Return the sessions that failed with this code and wait beyond a time."""
+        waiting = {"reason.code": code, "retry_at": {"$gt": beyond}, "due_at": {"$ne": None}}
+        return [document["_id"] async for document in self.collection.find(waiting, {"_id": 1})]
+
+    async def resume(self, session_ids: Sequence[str], beyond: datetime, at: datetime) -> int:
+        """Let those of these that wait beyond a time wait until `at` only; returns how many."""
+        waiting = {"_id": {"$in": session_ids}, "retry_at": {"$gt": beyond}}
+        return await self._nudge(waiting, {"$set": {"retry_at": at, "due_at": at}})
+
+    async def nudge(self, session_ids: Sequence[str], now: datetime) -> int:
+        """Make these sessions due now, whatever they wait for; returns how many there are."""
+        due_now: Document = {"due_at": now, "retry_at": None, "clean_up_at": None}
+        return await self._nudge({"_id": {"$in": session_ids}}, {"$set": due_now})
+
+    async def look_later(self, session_ids: Sequence[str], at: datetime) -> None:
+        """Have looked, at `at`, what Zoom has of these sessions' meetings; who nudges them too has them due then."""
+        later = {"$set": {"look_at": at}, "$inc": {"wakes": 1, "looks": 1}}
+        await self.collection.update_many({"_id": {"$in": session_ids}}, later)
+
+    async def include(self, session_ids: Sequence[str]) -> None:
+        """Have links made for these sessions although they were booked before Zoom was connected."""
+        await self.collection.update_many({"_id": {"$in": session_ids}}, {"$set": {"is_included": True}})
+
+    async def unsettled(
+        self, organization_id: str, host_id: str | None, now: datetime
+    ) -> AsyncIterator[SessionMeeting]:
+        """Yield the sessions, of one host where one is named, that are not over or for which work is due."""
+        may_owe = [{"session.ends_at": {"$gt": now}}, {"due_at": {"$ne": None}}]
+        of_host = {"session.host.id": host_id} if host_id else {}
+        async for document in self.collection.find({"organization_id": organization_id, "$or": may_owe} | of_host):
+            yield self.read(document)
+
+    async def _nudge(self, which: Document, change: Document) -> int:
+        nudged = await self.collection.update_many(which, change | {"$inc": {"wakes": 1}})
         return nudged.modified_count
+
+    async def look_again(self, connection_ids: Sequence[str], zoom_meeting_id: int, now: datetime) -> int:
+        """Have looked what Zoom has of a meeting that was made through one of these connections; returns how many.
+
+        However often that is asked for before somebody looks, it is one look.
+        """
+        ours = {"meeting.id": zoom_meeting_id, "meeting.connection_id": {"$in": [*connection_ids]}}
+        return (await self.collection.update_many(ours, _look_again(now))).modified_count
+
+    async def look_for_other_users(self, connection_id: str, zoom_user_id: str, now: datetime, at: datetime) -> int:
+        """Have looked, at a later time, at all that others made through a connection than the Zoom user who has it now.
+
+        What is over is left alone. Returns how many.
+        """
+        made_by_others = {"meeting.connection_id": connection_id, "meeting.zoom_user_id": {"$ne": zoom_user_id}}
+        ahead = {"session.ends_at": {"$gt": now}}
+        later = {"$set": {"look_at": at}, "$inc": {"wakes": 1, "looks": 1}}
+        looked_at = await self.collection.update_many(made_by_others | ahead, later)
+        # What is due before is worked on first, and then due again for the look.
+        await self.collection.update_many(made_by_others | ahead | {"due_at": None}, {"$set": {"due_at": at}})
+        return looked_at.modified_count
+
+    async def look_again_at(self, session_id: str, now: datetime) -> None:
+        """Have looked what Zoom has of a session's meeting."""
+        await self.collection.update_one({"_id": session_id}, _look_again(now))
+
+    async def condemn(self, session_id: str, twin: Condemned, now: datetime) -> bool:
+        """Have a meeting deleted that carries the session's mark; False where it is the session's own, or on its way.
+
+        Written without a lease, like `own_up`.
+        """
+        not_its_own = {"_id": session_id, "meeting.id": {"$ne": twin.id}, "intent": None}
+        change: Document = {"$set": {"due_at": now, "clean_up_at": None}, "$inc": {"wakes": 1}}
+        not_known_yet = {"condemned.id": {"$ne": twin.id}, "strays.id": {"$ne": twin.id}}
+        condemned = await self.collection.update_one(
+            not_its_own | not_known_yet, change | {"$push": {"strays": asdict(twin)}}
+        )
+        return condemned.modified_count == 1
+
+    async def decide(self, session_id: str, zoom_meeting_id: int | None, now: datetime) -> bool:
+        """Keep which meeting a create in doubt made, None for none; False where the session is not parked for that.
+
+        Written without a lease, like `own_up`.
+        """
+        parked = {"_id": session_id, "reason.code": "zoom_not_unique"}
+        document = await self.collection.find_one(parked | {"intent": {"$ne": None}}, {"intent.attempt": 1})
+        if document is None:
+            return False
+        attempt = document["intent"]["attempt"]
+        decision = {"decision": {"attempt": attempt, "zoom_meeting_id": zoom_meeting_id}}
+        due_now = {"due_at": now, "retry_at": None}
+        return await self._nudge(parked | {"intent.attempt": attempt}, {"$set": decision | due_now}) == 1
+
+    async def taken(self, zoom_meeting_ids: Sequence[int]) -> set[int]:
+        """Return those of these that are some session's meeting."""
+        found = self.collection.find({"meeting.id": {"$in": [*zoom_meeting_ids]}}, {"meeting.id": 1})
+        return {document["meeting"]["id"] async for document in found}
+
+    async def made_through(self, connection_id: str, zoom_user_id: str, now: datetime) -> dict[str, int]:
+        """Return, by session, the meetings of a Zoom user that are not over yet."""
+        made = {"meeting.connection_id": connection_id, "meeting.zoom_user_id": zoom_user_id}
+        found = self.collection.find(made | {"session.ends_at": {"$gt": now}}, {"meeting.id": 1})
+        return {document["_id"]: document["meeting"]["id"] async for document in found}
+
+    async def has_ahead(self, connection_id: str, zoom_user_id: str, now: datetime, until: datetime) -> bool:
+        """Tell whether a Zoom user has a meeting that starts within that time."""
+        made = {"meeting.connection_id": connection_id, "meeting.zoom_user_id": zoom_user_id}
+        starts = {"session.starts_at": {"$gt": now, "$lt": until}}
+        return await self.collection.find_one(made | starts, {"_id": 1}) is not None
+
+    async def waiting(self, organization_id: str | None, now: datetime) -> list[tuple[str, str]]:
+        """Return the sessions ahead that want a meeting and have none as they want it, each with why."""
+        wanted: Document = {
+            "session.starts_at": {"$gt": now},
+            "session.status": "scheduled",
+            "session.location.kind": "zoom",
+            "session.seats_taken": {"$gt": 0},
+            "session.manual_link": None,
+            "$or": [{"meeting": None}, {"reason": {"$ne": None}}],
+        } | ({"organization_id": organization_id} if organization_id else {})
+        found = self.collection.find(wanted, {"reason": 1}).sort("_id", 1)
+        return [(document["_id"], _why(document.get("reason"))) async for document in found]
+
+    async def states(self, session_ids: AbstractSet[str]) -> dict[str, SessionMeeting]:
+        """Return the sessions of these ids that there are."""
+        found = self.collection.find({"_id": {"$in": [*session_ids]}})
+        return {document["_id"]: self.read(document) async for document in found}
 
     async def find(self, session_id: str) -> Document | None:
         return await self.collection.find_one({"_id": session_id})
@@ -121,6 +262,8 @@ class Meetings:
         change: Document = {"$set": self._stored.actual(state)}
         if strays := claim.document.get("strays"):  # they are among the condemned now
             change["$pull"] = {"strays": {"id": {"$in": [stray["id"] for stray in strays]}}}
+        if not state.must_look:
+            change["$set"]["looks_settled"] = claim.document.get("looks", 0)
         if not state.is_unsure:
             change["$set"]["doubts_settled"] = claim.document.get("doubts", 0)
         if announcement:
@@ -134,6 +277,14 @@ class Meetings:
         except DuplicateKeyError:  # the document is there, and the condition does not hold: not new
             return False
         return True
+
+
+def _why(reason: Document | None) -> str:
+    return f"{reason['title']}: {reason['detail']}. {reason['action']}" if reason else "it is being made"
+
+
+def _look_again(now: datetime) -> Document:
+    return {"$set": {"due_at": now, "look_at": None}, "$inc": {"wakes": 1, "looks": 1}}
 
 
 def _outbox_entry(announcement: Announcement, now: datetime, session_revision: int) -> Document:

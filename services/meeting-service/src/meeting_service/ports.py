@@ -5,50 +5,62 @@ Errors are typed by what the caller has to do next; `meeting_service.reconcile` 
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Protocol
 
 from convoke.contracts.meetings import FailureCode
+from meeting_service.domain.at_zoom import Seen, WayIn
 from meeting_service.domain.body import Body
-from meeting_service.domain.meeting import WayIn
+from meeting_service.domain.connections import Connections
+from meeting_service.domain.reasons import Cause, code_of
+
+EVER = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True)
 class Access:
-    """A Zoom access token, whose it is, and where to use it. Never stored, never logged."""
+    """A Zoom access token, whose it is, and where to use it. Never stored, never logged.
+
+    `connected_since` is when Zoom was first connected for whoever asked, whatever broke since.
+    """
 
     connection_id: str
     zoom_user_id: str
     token: str
     api_url: str
+    connected_since: datetime = EVER
 
 
 @dataclass(frozen=True)
 class FoundMeeting:
-    """One meeting of a list answer; `agenda` is cut to 250 characters."""
+    """One meeting of a list answer; its agenda is cut to 250 characters."""
 
     id: int
-    agenda: str
+    seen: Seen
     created_at: datetime | None
 
 
 @dataclass(frozen=True)
 class MeetingDetails:
-    """A meeting as Zoom has it; `starts_at` is absent where Zoom says none."""
+    """A meeting as Zoom has it."""
 
     id: int
     way_in: WayIn
-    starts_at: datetime | None = None
+    seen: Seen
 
 
 class Refused(Exception):
     """It is certain that nothing was changed, and why. `retry_at` is there where the refuser says when."""
 
-    def __init__(self, code: FailureCode, detail: str, retry_at: datetime | None = None) -> None:
+    def __init__(self, cause: Cause, detail: str, retry_at: datetime | None = None) -> None:
         super().__init__(detail)
-        self.code = code
+        self.cause = cause
         self.detail = detail
         self.retry_at = retry_at
+
+    @property
+    def code(self) -> FailureCode:
+        return code_of(self.cause)
 
 
 class InDoubt(Exception):
@@ -57,6 +69,10 @@ class InDoubt(Exception):
 
 class MeetingGone(Exception):
     """The meeting does not exist: Zoom answered 404 with code 3001, nothing less."""
+
+
+class AnotherUser(Exception):
+    """Another Zoom user is connected now than made a meeting, and can neither see nor change it."""
 
 
 class TokenRefused(Exception):
@@ -93,3 +109,10 @@ class AccessTokens(Protocol):
 
     async def replace_refused(self, organization_id: str, refused: Access) -> Access:
         """Return access after Zoom refused this token."""
+
+
+class Connected(Protocol):
+    """What auth-service knows of the connections to Zoom."""
+
+    async def of(self, organization_id: str) -> Connections:
+        """Return the connections of an organization and its hosts, also the broken ones. Raises Refused."""

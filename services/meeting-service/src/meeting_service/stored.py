@@ -2,20 +2,14 @@
 
 import json
 from dataclasses import asdict
+from datetime import datetime
 from typing import Any
 
 from convoke.contracts import Booking, DialIn, FailureReason, Session
 from convoke.mongo import Document
 from convoke.vault import Vault
-from meeting_service.domain.meeting import (
-    Announced,
-    Condemned,
-    Intent,
-    MeetingAtZoom,
-    Seat,
-    SessionMeeting,
-    WayIn,
-)
+from meeting_service.domain.at_zoom import Condemned, Decision, Intent, MeetingAtZoom, Seen, WayIn
+from meeting_service.domain.meeting import Announced, Seat, SessionMeeting
 
 _PLAIN = (
     "generation",
@@ -25,6 +19,7 @@ _PLAIN = (
     "failures",
     "failed_revision",
     "clean_up_at",
+    "look_at",
     "retry_at",
     "meeting_revision",
     "record_revision",
@@ -37,11 +32,12 @@ class Stored:
     def __init__(self, vault: Vault) -> None:
         self._vault = vault
 
-    def desired_session(self, session: Session) -> Document:
+    def desired_session(self, session: Session, desired_at: datetime) -> Document:
         return {
             "organization_id": session.organization_id,
             "session": session.model_dump(),
             "session_revision": session.revision,
+            "desired_at": desired_at,
         }
 
     def desired_seat(self, session: Session, booking: Booking) -> Document:
@@ -54,6 +50,7 @@ class Stored:
         fields |= {
             "intent": asdict(state.intent) if state.intent else None,
             "meeting": self._meeting(state) if state.meeting else None,
+            "differs": asdict(state.differs) if state.differs else None,
             "condemned": [asdict(one) for one in state.condemned],
             "reason": state.reason.model_dump() if state.reason else None,
             "announced": asdict(state.announced) if state.announced else None,
@@ -62,16 +59,24 @@ class Stored:
 
     def state(self, document: Document) -> SessionMeeting:
         session = Session.model_validate(document["session"])
+        plain = {name: document[name] for name in _PLAIN if name in document}
+        if document.get("strays"):  # nobody has tried to delete these yet, whatever the older ones wait for
+            plain["clean_up_at"] = None
         return SessionMeeting(
             session=session,
             seats={key: self._seat(session, key, seat) for key, seat in document.get("seats", {}).items()},
+            desired_at=document.get("desired_at"),
+            is_included=document.get("is_included", False),
             intent=Intent(**document["intent"]) if document.get("intent") else None,
+            decision=Decision(**document["decision"]) if document.get("decision") else None,
             meeting=self._read_meeting(session, document["meeting"]) if document.get("meeting") else None,
-            condemned=tuple(Condemned(**one) for one in (*document.get("condemned", ()), *document.get("strays", ()))),
+            condemned=_condemned(document),
+            must_look=document.get("looks", 0) > document.get("looks_settled", 0),
+            differs=Seen(**document["differs"]) if document.get("differs") else None,
             is_unsure=document.get("doubts", 0) > document.get("doubts_settled", 0),
             reason=FailureReason.model_validate(document["reason"]) if document.get("reason") else None,
             announced=Announced(**document["announced"]) if document.get("announced") else None,
-            **{name: document[name] for name in _PLAIN if name in document},
+            **plain,
         )
 
     def _seat(self, session: Session, booking_id: str, seat: Document) -> Seat:
@@ -92,7 +97,18 @@ class Stored:
     def _read_meeting(self, session: Session, fields: Document) -> MeetingAtZoom:
         way_in = json.loads(self._vault.decrypt(fields["way_in"], *_row(session)))
         way_in["dial_in"] = tuple(DialIn.model_validate(number) for number in way_in["dial_in"])
-        return MeetingAtZoom(**fields | {"way_in": WayIn(**way_in)})
+        seen = Seen(**fields["seen"]) if fields.get("seen") else None
+        return MeetingAtZoom(**fields | {"way_in": WayIn(**way_in), "seen": seen})
+
+
+def _condemned(document: Document) -> tuple[Condemned, ...]:
+    """Return what is to be deleted, never the session's own meeting.
+
+    Whoever made a meeting may own up to it after another replica has adopted it.
+    """
+    own = (document.get("meeting") or {}).get("id")
+    told = (*document.get("condemned", ()), *document.get("strays", ()))
+    return tuple(Condemned(**one) for one in told if one["id"] != own)
 
 
 def _row(session: Session) -> tuple[str, str, str]:

@@ -9,8 +9,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Literal
 
-from convoke.contracts import Booking, DialIn, FailureReason, Session
+from convoke.contracts import Booking, FailureReason, Session
 from convoke.contracts.meetings import FailureCode
+from meeting_service.domain.at_zoom import Condemned, Decision, Intent, MeetingAtZoom, Seen, WayIn
 from meeting_service.domain.body import Body
 
 Change = Literal["created", "rescheduled", "unchanged", "replaced"]
@@ -19,7 +20,8 @@ Outcome = Literal["none", "ready", "failed", "canceled"]
 DOUBT_LASTS = timedelta(seconds=15)
 """How long after its intent a create may still take effect at Zoom.
 
-Longer than storing the intent and our whole HTTP budget together (reconcile.INTENT_STORED_WITHIN, zoom.client.WITHIN).
+Longer than storing the intent, passing the breaker, counting it and our whole HTTP budget together
+(carry_out.INTENT_STORED_WITHIN, zoom.breaker.LOOKED_UP_WITHIN, zoom.budget.COUNTED_WITHIN, zoom.client.WITHIN).
 """
 
 WAITS_FOR_PEOPLE: frozenset[FailureCode] = frozenset(
@@ -29,6 +31,7 @@ WAITS_FOR_PEOPLE: frozenset[FailureCode] = frozenset(
         "zoom_reauthorization_required",
         "zoom_scope_missing",
         "zoom_host_not_allowed",
+        "zoom_not_unique",
         "zoom_rejected",
     }
 )
@@ -41,54 +44,6 @@ class Seat:
 
     booking: Booking
     told: tuple[int, int] = (0, 0)
-
-
-@dataclass(frozen=True)
-class WayIn:
-    """What Zoom owns of a meeting: how to get in."""
-
-    join_url: str
-    passcode: str | None
-    dial_in: tuple[DialIn, ...]
-    host_email: str
-
-
-@dataclass(frozen=True)
-class Condemned:
-    """A meeting at Zoom that is ours and not wanted."""
-
-    id: int
-    connection_id: str
-    zoom_user_id: str
-
-
-@dataclass(frozen=True)
-class MeetingAtZoom:
-    """A meeting that exists at Zoom as far as we know. `body` is what Zoom last accepted of us."""
-
-    id: int
-    connection_id: str
-    zoom_user_id: str
-    generation: int
-    wanted_generation: int
-    body: Body
-    way_in: WayIn
-
-    def condemned(self) -> Condemned:
-        return Condemned(self.id, self.connection_id, self.zoom_user_id)
-
-
-@dataclass(frozen=True)
-class Intent:
-    """A create that was begun: it may have taken effect at Zoom until it is resolved."""
-
-    connection_id: str
-    zoom_user_id: str
-    generation: int
-    attempt: int
-    wanted_generation: int
-    body: Body
-    started_at: datetime
 
 
 @dataclass(frozen=True)
@@ -106,14 +61,25 @@ class SessionMeeting:
 
     session: Session
     seats: Mapping[str, Seat] = field(default_factory=dict)
+    desired_at: datetime | None = None
+    """When the session's revision was booked; None is since ever."""
+    is_included: bool = False
+    """Its link was asked for although it was booked before Zoom was connected."""
     generation: int = 0
     open_generation: int | None = None
     """The generation of a create that had no effect so far: it is tried again under the same marker."""
     attempt: int = 0
     intent: Intent | None = None
+    decision: Decision | None = None
     meeting: MeetingAtZoom | None = None
     is_unsure: bool = False
     """An update of somebody who had lost the lease may have come after ours: Zoom has to be told again."""
+    must_look: bool = False
+    """Somebody may have changed or deleted the meeting inside Zoom."""
+    look_at: datetime | None = None
+    """When that is to be tried again."""
+    differs: Seen | None = None
+    """What the host wants to be left as it was changed inside Zoom, until the booking changes."""
     condemned: tuple[Condemned, ...] = ()
     clean_up_at: datetime | None = None
     """When the condemned are to be tried again."""
@@ -138,8 +104,20 @@ class SessionMeeting:
             and self.session.manual_link is None
         )
 
+    def is_owed_by_itself(self, connected_since: datetime | None) -> bool:
+        """Tell whether a meeting is made without being asked for; `connected_since` is None before Zoom ever was.
+
+        The people of a booking from before Zoom was connected have settled on something else, and were told so.
+        """
+        if self.is_included or self.generation > 0:
+            return True
+        return connected_since is not None and (self.desired_at is None or self.desired_at >= connected_since)
+
     def has_ended(self, now: datetime) -> bool:
         return self.session.ends_at <= now
+
+    def is_ahead(self, now: datetime) -> bool:
+        return now < self.session.starts_at
 
     def intend(
         self, connection_id: str, zoom_user_id: str, generation: int, body: Body, now: datetime
@@ -152,7 +130,7 @@ class SessionMeeting:
             self, intent=intent, generation=generation, open_generation=generation, attempt=attempt, retry_at=None
         )
 
-    def created(self, zoom_id: int, way_in: WayIn) -> "SessionMeeting":
+    def created(self, zoom_id: int, way_in: WayIn, seen: Seen) -> "SessionMeeting":
         """The intended meeting exists, by its answer or by adoption; an older one is to go."""
         if self.intent is None:
             raise ValueError(f"session {self.session.id}: a meeting without an intent")
@@ -165,6 +143,7 @@ class SessionMeeting:
             intent.wanted_generation,
             intent.body,
             way_in,
+            seen,
         )
         replaced = (self.meeting.condemned(),) if self.meeting else ()
         return replace(
@@ -172,8 +151,18 @@ class SessionMeeting:
             intent=None,
             open_generation=None,
             meeting=meeting,
-            condemned=(*self.condemned, *replaced),
+            must_look=False,
+            differs=None,
+            condemned=tuple(one for one in (*self.condemned, *replaced) if one.id != zoom_id),
+            clean_up_at=None,
         )
+
+    def adopted(self, zoom_id: int, way_in: WayIn, seen: Seen) -> "SessionMeeting":
+        """The intended meeting was found; what was changed in it meanwhile, its mark included, is to be restored."""
+        adopted, intent = self.created(zoom_id, way_in, seen), self.intent
+        if adopted.meeting is None or (intent and seen.says(intent.body) and seen.agenda == intent.body["agenda"]):
+            return adopted
+        return replace(adopted, meeting=adopted.meeting.to_be_restored())
 
     def not_created(self) -> "SessionMeeting":
         """It is certain that the intended create had no effect; the next one has the same generation and marker."""
@@ -186,22 +175,68 @@ class SessionMeeting:
         twins = tuple(replace(self.meeting.condemned(), id=zoom_id) for zoom_id in zoom_ids)
         return replace(self, condemned=(*self.condemned, *twins))
 
-    def updated(self, body: Body, way_in: WayIn) -> "SessionMeeting":
+    def updated(self, body: Body, way_in: WayIn, seen: Seen, now: datetime) -> "SessionMeeting":
         """Zoom accepted the body."""
         if self.meeting is None:
             raise ValueError(f"session {self.session.id}: an update of no meeting")
-        return replace(self._recorded(), meeting=replace(self.meeting, body=body, way_in=way_in), is_unsure=False)
+        meeting = replace(self.meeting, body=body, way_in=way_in, seen=seen, updated_at=now)
+        is_news = way_in != self.meeting.way_in or self.differs is not None or self.reason is not None
+        state = self._recorded() if is_news else replace(self, failures=0, retry_at=None)
+        return replace(state, meeting=meeting, is_unsure=False, must_look=False, differs=None)
+
+    def looked(self, way_in: WayIn, seen: Seen, now: datetime) -> "SessionMeeting":
+        """Zoom was asked what it has: the way in is taken over, the rest restored or, as the host wants it, flagged.
+
+        Our own change, which Zoom reports like anybody's, is no difference. What has begun is left as it is.
+        """
+        meeting = self.meeting
+        if meeting is None:
+            raise ValueError(f"session {self.session.id}: a look at no meeting")
+        changed = meeting.changed_since(seen) and self.is_ahead(now)
+        differs = seen if changed and self.session.zoom.when_changed == "flag" else None
+        found = replace(meeting, way_in=way_in, seen=meeting.seen or seen)
+        is_news = way_in != meeting.way_in or differs != self.differs
+        return replace(
+            self._recorded() if is_news else self,
+            must_look=False,
+            look_at=None,
+            meeting=found.to_be_restored() if changed and not differs else found,
+            differs=differs,
+        )
+
+    def look_later(self, until: datetime) -> "SessionMeeting":
+        """Zoom could not be asked; nobody has to know."""
+        return replace(self, look_at=until, failures=self.failures + 1)
 
     def gone(self) -> "SessionMeeting":
         """The meeting is no longer at Zoom: a deleted meeting is never updated, a new need makes a new one."""
-        return replace(self._recorded(), meeting=None)
+        return replace(self._recorded(), meeting=None, must_look=False, differs=None)
+
+    def about_to_withdraw(self) -> "SessionMeeting":
+        """The meeting is to be deleted: from now on nobody is told of it before Zoom has confirmed that it is there."""
+        if self.meeting is None:
+            raise ValueError(f"session {self.session.id}: no meeting to withdraw")
+        return replace(self, meeting=self.meeting.to_be_restored())
+
+    def abandoned(self) -> "SessionMeeting":
+        """Another Zoom user is connected than made the meeting: it is out of reach, and is deleted if that one returns.
+
+        Who still wants a meeting gets a new one.
+        """
+        if self.meeting is None:
+            raise ValueError(f"session {self.session.id}: no meeting to abandon")
+        return replace(self.gone(), condemned=(self.meeting.condemned(), *self.condemned))
+
+    def forsaken(self) -> "SessionMeeting":
+        """Another Zoom user is connected than may have made the intended meeting: a scan of that one's will find it."""
+        return replace(self, intent=None, open_generation=None)
 
     def without_condemned(self, zoom_id: int) -> "SessionMeeting":
         return replace(self, condemned=tuple(one for one in self.condemned if one.id != zoom_id))
 
     def failed(self, reason: FailureReason, retry_at: datetime) -> "SessionMeeting":
         """Nothing more can be done until `retry_at`, or until a nudge."""
-        changed = self.reason is None or self.reason.code != reason.code
+        changed = self.reason is None or (self.reason.code, self.reason.title) != (reason.code, reason.title)
         failing = self._recorded() if changed else self
         failed = replace(failing, reason=reason, failed_revision=self.session.revision)
         return replace(failed, failures=self.failures + 1, retry_at=retry_at)

@@ -1,11 +1,18 @@
 """The one next step from what is at Zoom towards what is wanted. Pure: the reconciler carries it out."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
+from meeting_service.domain.at_zoom import Condemned, Intent, MeetingAtZoom
 from meeting_service.domain.body import Body, body_of
 from meeting_service.domain.marker import MarkerKey, Reference
-from meeting_service.domain.meeting import DOUBT_LASTS, Condemned, Intent, MeetingAtZoom, SessionMeeting
+from meeting_service.domain.meeting import DOUBT_LASTS, SessionMeeting
+
+QUIET = timedelta(seconds=5)
+"""After an update, further ones wait that long: of many rapid reschedules Zoom counts two against its daily limit."""
+
+SOON = timedelta(minutes=15)
+"""What starts sooner does not wait for that."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +32,13 @@ class Resolve:
 class Update:
     meeting: MeetingAtZoom
     body: Body
+
+
+@dataclass(frozen=True)
+class Look:
+    """Somebody may have changed the meeting inside Zoom."""
+
+    meeting: MeetingAtZoom
 
 
 @dataclass(frozen=True)
@@ -48,7 +62,7 @@ class Rest:
     until: datetime | None
 
 
-Step = Create | Resolve | Update | Delete | Withdraw | Rest
+Step = Create | Resolve | Update | Look | Delete | Withdraw | Rest
 
 
 def next_step(state: SessionMeeting, marker_key: MarkerKey, now: datetime) -> Step:
@@ -88,8 +102,22 @@ def _towards_a_meeting(state: SessionMeeting, marker_key: MarkerKey, now: dateti
         generation = state.open_generation or state.generation + 1
         return Create(generation, _body(state, generation, marker_key))
     if is_current(state, marker_key):
-        return _clean_up(state, now)
+        return _look(state, meeting, now) or _clean_up(state, now)
+    quiet_until = _quiet_until(state, meeting)
+    if quiet_until and now < quiet_until and state.session.starts_at - now > SOON:
+        return Rest(quiet_until)
     return Update(meeting, _body(state, meeting.generation, marker_key))
+
+
+def _quiet_until(state: SessionMeeting, meeting: MeetingAtZoom) -> datetime | None:
+    to_be_repeated = state.is_unsure or not meeting.body
+    return meeting.updated_at + QUIET if meeting.updated_at and not to_be_repeated else None
+
+
+def _look(state: SessionMeeting, meeting: MeetingAtZoom, now: datetime) -> Step | None:
+    if not state.must_look:
+        return None
+    return Rest(state.look_at) if state.look_at and state.look_at > now else Look(meeting)
 
 
 def _body(state: SessionMeeting, generation: int, marker_key: MarkerKey) -> Body:
@@ -101,4 +129,4 @@ def _clean_up(state: SessionMeeting, now: datetime) -> Step:
         return Rest(None)
     if state.clean_up_at and state.clean_up_at > now:
         return Rest(state.clean_up_at)
-    return Delete(state.condemned[0])
+    return Delete(state.condemned[-1])  # the newest: older ones may be out of reach

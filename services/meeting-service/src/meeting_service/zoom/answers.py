@@ -1,13 +1,12 @@
 """Zoom's success answers, read leniently where fields vary in practice and strictly where a link goes into a mail."""
 
-from datetime import datetime
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, Field, ValidationError
 
 from convoke.contracts import DialIn
-from meeting_service.domain.meeting import WayIn
+from meeting_service.domain.at_zoom import Seen, WayIn
 from meeting_service.ports import FoundMeeting, MeetingDetails
 
 
@@ -34,18 +33,27 @@ def _fields(value: Any) -> Any:
     return value if isinstance(value, dict) else {}
 
 
-class _Meeting(BaseModel):
+class _Shown(BaseModel):
+    """What both a meeting and its line in a list show."""
+
     id: int
+    topic: str | None = None
+    start_time: AwareDatetime | None = None
+    duration: int | None = None
+    agenda: str | None = None
+
+    def seen(self) -> Seen:
+        return Seen(self.topic or "", self.start_time, self.duration, self.agenda or "")
+
+
+class _Meeting(_Shown):
     join_url: str
     password: str | None = None
     host_email: str | None = None
-    start_time: AwareDatetime | None = None
     settings: Annotated[_Settings, BeforeValidator(_fields)] = _Settings()
 
 
-class _ListedMeeting(BaseModel):
-    id: int
-    agenda: str | None = None
+class _ListedMeeting(_Shown):
     created_at: AwareDatetime | None = None
 
 
@@ -66,7 +74,7 @@ def meeting_details(body: Any, join_hosts: frozenset[str]) -> MeetingDetails:
         for one in meeting.settings.global_dial_in_numbers
     ]
     way_in = WayIn(meeting.join_url, meeting.password or None, tuple(numbers), meeting.host_email or "")
-    return MeetingDetails(meeting.id, way_in, meeting.start_time)
+    return MeetingDetails(meeting.id, way_in, meeting.seen())
 
 
 def page_of_meetings(body: Any) -> tuple[list[FoundMeeting], str | None]:
@@ -75,12 +83,8 @@ def page_of_meetings(body: Any) -> tuple[list[FoundMeeting], str | None]:
         page = _Page.model_validate(body)
     except ValidationError as error:
         raise UnusableAnswer(f"a list without usable {error.errors()[0]['loc']}") from None
-    return [_found(meeting) for meeting in page.meetings], page.next_page_token or None
-
-
-def _found(meeting: _ListedMeeting) -> FoundMeeting:
-    created_at: datetime | None = meeting.created_at
-    return FoundMeeting(meeting.id, meeting.agenda or "", created_at)
+    found = [FoundMeeting(meeting.id, meeting.seen(), meeting.created_at) for meeting in page.meetings]
+    return found, page.next_page_token or None
 
 
 def _check_join_url(url: str, join_hosts: frozenset[str]) -> None:

@@ -9,9 +9,9 @@ import httpx
 
 from convoke.clock import Clock, utc_now
 from meeting_service.domain.body import Body
-from meeting_service.ports import Access, FoundMeeting, InDoubt, MeetingDetails, Refused
+from meeting_service.ports import Access, FoundMeeting, InDoubt, MeetingDetails
 from meeting_service.zoom.answers import UnusableAnswer, meeting_details, page_of_meetings
-from meeting_service.zoom.errors import error_of
+from meeting_service.zoom.errors import NotReached, error_of
 
 WITHIN = 10.0
 """Seconds for a whole call. httpx's own time-outs are for each phase and each chunk, and bound no call."""
@@ -72,7 +72,7 @@ class ZoomMeetings:
                     follow_redirects=False,
                 )
         except _NEVER_SENT as error:
-            raise Refused("zoom_unavailable", f"Zoom cannot be reached ({type(error).__name__})") from error
+            raise NotReached("zoom_unavailable", f"Zoom cannot be reached ({type(error).__name__})") from error
         except (TimeoutError, httpx.HTTPError) as error:
             raise InDoubt(f"no answer from Zoom ({type(error).__name__})") from error
         if answer.is_success:

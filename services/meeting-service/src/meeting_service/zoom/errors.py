@@ -20,6 +20,21 @@ SCHEDULING_NOT_ALLOWED = 3161
 SECOND_PASSES = (1.0, 2.0)
 """Seconds, between which the retries are spread: all that were refused together must not come back together."""
 
+AFTER_MIDNIGHT = (0.0, 30.0)
+"""Seconds likewise, in which a new day's work begins."""
+
+
+class HostLimitReached(Refused):
+    """One host has used what Zoom allows a user a day; others of the account go on."""
+
+
+class NotReached(Refused):
+    """There was no connection to Zoom."""
+
+
+class NotAsked(Refused):
+    """Zoom was not called, so this tells nothing of Zoom."""
+
 
 @dataclass(frozen=True)
 class ErrorAnswer:
@@ -53,10 +68,18 @@ def _in_a_second(answer: ErrorAnswer, now: datetime) -> Refused:
     return Refused("zoom_rate_limited", f"Zoom said: {answer.message}", later)
 
 
-def _after_midnight(answer: ErrorAnswer, now: datetime) -> Refused:
-    """Zoom counts these days in UTC and starts anew at 00:00 UTC (Zoom: rate limits, meeting create and update)."""
+def after_midnight(now: datetime) -> datetime:
+    """Return when the next day of UTC has begun, by which Zoom counts (Zoom: rate limits), spread a little."""
     midnight = (now.astimezone(UTC) + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
-    return Refused("zoom_daily_limit", f"Zoom said: {answer.message}", midnight)
+    return midnight + timedelta(seconds=uniform(*AFTER_MIDNIGHT))  # noqa: S311 - keeps no secret
+
+
+def _host_limit_reached(answer: ErrorAnswer, now: datetime) -> HostLimitReached:
+    return HostLimitReached("zoom_daily_limit", f"Zoom said: {answer.message}", after_midnight(now))
+
+
+def _account_limit_reached(answer: ErrorAnswer, now: datetime) -> Refused:
+    return Refused("zoom_account_limit", f"Zoom said: {answer.message}", after_midnight(now))
 
 
 _MEANINGS: tuple[tuple[Matches, Meaning], ...] = (
@@ -65,7 +88,8 @@ _MEANINGS: tuple[tuple[Matches, Meaning], ...] = (
     (lambda a: a.code in SCOPE_MISSING and "scopes" in a.message, _refused("zoom_scope_missing")),
     (lambda a: a.status == 401 or a.code == INVALID_TOKEN, lambda a, _: TokenRefused(a.message)),
     (lambda a: a.code == SCHEDULING_NOT_ALLOWED, _refused("zoom_host_not_allowed")),
-    (lambda a: a.status == 429 and ("Create/Update" in a.message or "daily" in a.message), _after_midnight),
+    (lambda a: a.status == 429 and "Create/Update" in a.message, _host_limit_reached),
+    (lambda a: a.status == 429 and "daily" in a.message, _account_limit_reached),
     (lambda a: a.status == 429, _in_a_second),
 )
 

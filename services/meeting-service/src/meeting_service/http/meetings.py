@@ -28,7 +28,7 @@ class MeetingView(BaseModel):
     to_delete: int
 
 
-def router(meetings: Meetings, verifier: TokenVerifier) -> APIRouter:
+def meetings_router(meetings: Meetings, verifier: TokenVerifier) -> APIRouter:
     """Return the operator's routes, for tokens with the scope `meetings.read`."""
     routes = APIRouter(prefix="/internal/v1", tags=["operator"])
     reader = Depends(requires(verifier, "meetings.read"))
