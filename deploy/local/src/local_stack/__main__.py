@@ -1,7 +1,8 @@
-"""`python -m local_stack up|down|status|addresses|exec|run|demo|burst`: the system on processes of this machine."""
+"""`python -m local_stack up|down|status|addresses|exec|run|demo|burst|outage`: the system on processes."""
 
 import argparse
 import re
+import shutil
 import signal
 import sys
 import threading
@@ -15,6 +16,7 @@ from local_stack.burst import BurstFailedError, burst
 from local_stack.demo import DemoFailedError, demo
 from local_stack.installation import CommandFailedError, InContainers, Installation, OnProcesses
 from local_stack.installed import MissingServerError
+from local_stack.outage import OutageFailedError, outage
 from local_stack.processes import ProcessError
 from local_stack.progress import say
 from local_stack.system import System
@@ -35,6 +37,7 @@ _FAILURES = (
     CommandFailedError,
     DemoFailedError,
     BurstFailedError,
+    OutageFailedError,
     NotInTimeError,
 )
 _CREDENTIALS = re.compile("//[^@/]*@")
@@ -70,6 +73,9 @@ def _parser() -> argparse.ArgumentParser:
         "demo", help="try it: on what runs in containers, else on processes for the time of the demo"
     ).set_defaults(command=show)
     commands.add_parser("burst", help="100 bookings at once, checked and measured").set_defaults(command=measure)
+    down_for = commands.add_parser("outage", help="Zoom is down under a steady load; checked and measured")
+    down_for.add_argument("--seconds", type=int, default=300, help="how long Zoom is down (default: 300)")
+    down_for.set_defaults(command=measure_outage)
     return parser
 
 
@@ -154,6 +160,19 @@ def measure(folder: Path) -> int:
     """Run the burst on a system of its own and print what it measured."""
     with System(folder / "burst", log_level="WARNING") as system:
         for line in burst(system).lines():
+            say(f"    {line}")
+    return 0
+
+
+def measure_outage(folder: Path, seconds: int) -> int:
+    """Let Zoom be down for so long on a system of its own, with two replicas that call it, and print what it measured.
+
+    Everything starts anew, as an earlier run's bookings would be counted too.
+    """
+    own = folder / "outage"
+    shutil.rmtree(own, ignore_errors=True)
+    with System(own, replicas={"meeting-service": 2}, log_level="WARNING") as system:
+        for line in outage(system, seconds).lines():
             say(f"    {line}")
     return 0
 

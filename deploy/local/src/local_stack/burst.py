@@ -57,7 +57,7 @@ def burst(system: System, bookings: int = 100, idle_seconds: float = 10.0) -> Re
     installation = OnProcesses(system)
     with Tenant(installation, new_tenant(installation, "Burst")) as tenant:
         idle_cpu = _idle_cpu(system, idle_seconds)
-        orders = _orders(tenant, system.urls["zoom"], bookings)
+        orders = _orders(tenant, bookings)
         say(f"==> {bookings} bookings at once, over {HOSTS} hosts")
         cpu_before = _cpu_seconds(system)
         sent, answered, booked = asyncio.run(_book_all(tenant, system, orders))
@@ -76,9 +76,9 @@ def burst(system: System, bookings: int = 100, idle_seconds: float = 10.0) -> Re
     )
 
 
-def _orders(tenant: Tenant, zoom_url: str, bookings: int) -> list[Json]:
+def _orders(tenant: Tenant, bookings: int) -> list[Json]:
     event_type = tenant.add_event_type(title="Burst", duration_minutes=MINUTES, location={"kind": "zoom"})
-    hosts = [_host_with_zoom(tenant, zoom_url, number) for number in range(1, HOSTS + 1)]
+    hosts = [tenant.add_host_with_zoom("burst", number) for number in range(1, HOSTS + 1)]
     first = (datetime.now(UTC) + timedelta(days=2)).replace(hour=0, minute=0, second=0, microsecond=0)
     return [
         {
@@ -89,15 +89,6 @@ def _orders(tenant: Tenant, zoom_url: str, bookings: int) -> list[Json]:
         }
         for number in range(bookings)
     ]
-
-
-def _host_with_zoom(tenant: Tenant, zoom_url: str, number: int) -> str:
-    """Add a host whose own Zoom account, with its own limits at Zoom, is connected."""
-    user = {"id": f"burst-{number}", "email": f"host-{number}@burst.example", "account_id": f"burst-{number}"}
-    httpx.post(f"{zoom_url}/sandbox/users", json={**user, "type": 2, "plan": "pro"}, trust_env=False).raise_for_status()
-    host = tenant.add_host(name=f"Host {number}", email=user["email"], timezone="Europe/Berlin", locale="de")
-    tenant.connect_zoom(user["id"], host["id"])
-    return str(host["id"])
 
 
 async def _book_all(

@@ -30,6 +30,11 @@ def rabbitmq_server() -> Path:
     return (_SCRIPTS / "rabbitmq-server").resolve(strict=True)
 
 
+def rabbitmqctl() -> Path:
+    """Return the program that asks a node of RabbitMQ; raises MissingServerError."""
+    return rabbitmq_server().with_name("rabbitmqctl")
+
+
 def epmd() -> str:
     """Return Erlang's port mapper, which comes with RabbitMQ; raises MissingServerError."""
     found = shutil.which("epmd")

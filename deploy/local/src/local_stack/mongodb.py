@@ -19,11 +19,11 @@ _INVALID_CONFIGURATION = 93
 class MongoDB:
     """One server with its data in `folder`."""
 
-    def __init__(self, folder: Path, *, port: int | None = None, detached: bool = False) -> None:
+    def __init__(self, folder: Path, *, port: int | None = None, detached: bool = False, name: str = "mongodb") -> None:
         self.folder = folder.absolute()
         self.port = port or free_port()
         self._server = ChildProcess(
-            "mongodb",
+            name,
             self._command(installed.mongod()),
             environment=environment.inherited(),
             log=self.folder / "mongodb.log",

@@ -6,20 +6,33 @@ what is used halves the start (5.8 s to 2.9 s here).
 
 import re
 import socket
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from local_stack import environment, installed
 from local_stack.processes import ChildProcess, free_ports
 
-_NODE = "convoke@localhost"
 _AMQP_HEADER = b"AMQP\x00\x00\x09\x01"
 _METHOD_FRAME = b"\x01"
 _APPLICATIONS = re.compile(r"\{applications,\s*\[([^\]]*)\]")
 _LOOPBACK_ONLY = "-kernel inet_dist_use_interface {127,0,0,1}"
 
 
+@dataclass(frozen=True)
+class Membership:
+    """What a node needs to join others on this machine; all of them share one name server and one cookie."""
+
+    name: str
+    all_names: Sequence[str]
+    home: Path
+
+
 class RabbitMQ:
-    """One node with its data in `folder`; the user guest is let in from this machine only."""
+    """One node with its data in `folder`; the user guest is let in from this machine only.
+
+    A member of a cluster uses the name server that runs on `names_port` already.
+    """
 
     def __init__(
         self,
@@ -30,6 +43,7 @@ class RabbitMQ:
         distribution_port: int | None = None,
         management_port: int | None = None,
         detached: bool = False,
+        membership: Membership | None = None,
     ) -> None:
         given = [number for number in (port, names_port, distribution_port, management_port) if number]
         chosen = free_ports(3, besides=given)
@@ -37,16 +51,11 @@ class RabbitMQ:
         self.port = port or chosen[0]
         self.management_port = management_port
         self._server = installed.rabbitmq_server()
+        self._membership = membership or Membership("convoke", (), self.folder)
         epmd_port = names_port or chosen[1]
-        self._names = ChildProcess(
-            "rabbitmq-names",
-            [installed.epmd(), "-port", str(epmd_port), "-address", "127.0.0.1"],
-            environment=environment.inherited(),
-            log=self.folder / "names.log",
-            detached=detached,
-        )
+        self._names = None if membership else name_server(self.folder, epmd_port, detached=detached)
         self._node = ChildProcess(
-            "rabbitmq",
+            f"rabbitmq-{membership.name}" if membership else "rabbitmq",
             [str(self._server)],
             environment=self._environment(epmd_port, distribution_port or chosen[2]),
             log=self.folder / "rabbitmq.log",
@@ -65,13 +74,13 @@ class RabbitMQ:
     @property
     def processes(self) -> tuple[ChildProcess, ...]:
         """The processes behind the node, in the order in which they are to be stopped."""
-        return (self._node, self._names)
+        return (self._node, self._names) if self._names else (self._node,)
 
     def start(self) -> None:
         """Start the node and return at once; it uses the data that its folder already has."""
         self._write_configuration()
-        self._names.start()
-        self._node.start()
+        for process in reversed(self.processes):
+            process.start()
 
     def wait_until_ready(self, *, within: float = 60) -> None:
         """Return once AMQP connections are answered; raises ProcessError."""
@@ -92,8 +101,13 @@ class RabbitMQ:
         RabbitMQ 3.10 writes the name up to a second after the declaration is answered; killed before that, it
         comes back with an empty queue that never gets a leader, whatever it had confirmed.
         """
-        names = self.folder / "data" / _NODE / "quorum" / _NODE / "names.dets"
+        names = self.folder / "data" / self.name / "quorum" / self.name / "names.dets"
         return queue.encode() in names.read_bytes()
+
+    @property
+    def name(self) -> str:
+        """The node's name among Erlang's nodes."""
+        return f"{self._membership.name}@localhost"
 
     def _plugins(self) -> list[str]:
         return ["rabbitmq_management"] if self.management_port else []
@@ -103,6 +117,11 @@ class RabbitMQ:
         lines = [f"listeners.tcp.local = 127.0.0.1:{self.port}", "log.console = true", "log.file = false"]
         if self.management_port:
             lines += ["management.tcp.ip = 127.0.0.1", f"management.tcp.port = {self.management_port}"]
+        if self._membership.all_names:
+            lines += ["cluster_formation.peer_discovery_backend = classic_config"]
+            lines += ["cluster_partition_handling = pause_minority"]
+        for number, name in enumerate(self._membership.all_names, 1):
+            lines.append(f"cluster_formation.classic_config.nodes.{number} = {name}@localhost")
         (self.folder / "rabbitmq.conf").write_text("\n".join(lines) + "\n")
         (self.folder / "rabbitmq-env.conf").touch()
         (self.folder / "enabled_plugins").write_text(f"[{','.join(self._plugins())}].\n")
@@ -111,10 +130,10 @@ class RabbitMQ:
     def _environment(self, epmd_port: int, distribution_port: int) -> dict[str, str]:
         return {
             **environment.inherited(),
-            "HOME": str(self.folder),
+            "HOME": str(self._membership.home),
             "ERL_EPMD_PORT": str(epmd_port),
             "ERL_EPMD_ADDRESS": "127.0.0.1",
-            "RABBITMQ_NODENAME": _NODE,
+            "RABBITMQ_NODENAME": self.name,
             "RABBITMQ_DIST_PORT": str(distribution_port),
             "RABBITMQ_MNESIA_BASE": str(self.folder / "data"),
             "RABBITMQ_LOG_BASE": str(self.folder / "log"),
@@ -128,6 +147,17 @@ class RabbitMQ:
             # The script then becomes the node by exec, so its pid is the node's and signals reach it.
             "RUNNING_UNDER_SYSTEMD": "true",
         }
+
+
+def name_server(folder: Path, port: int, *, detached: bool = False) -> ChildProcess:
+    """Return Erlang's name server, through which nodes find each other's ports."""
+    return ChildProcess(
+        "rabbitmq-names",
+        [installed.epmd(), "-port", str(port), "-address", "127.0.0.1"],
+        environment=environment.inherited(),
+        log=folder / "names.log",
+        detached=detached,
+    )
 
 
 def speaks_amqp(host: str, port: int) -> bool:

@@ -1,24 +1,30 @@
 """What each service of a local system is told through its environment, and nothing more."""
 
 from base64 import b64decode
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from local_stack.addresses import Ports
 
 ZOOM_CLIENT_ID = "convoke-local"
-OPERATOR = "operator=operator-for-development-only=meetings.read notifier.read"
+OPERATOR = "operator=operator-for-development-only=meetings.read meetings.write notifier.read"
 """Whoever looks after the system, as docker-compose.yml names them: the same request works in both."""
 
 
 @dataclass(frozen=True)
 class Surroundings:
-    """Where everything of one system is."""
+    """Where everything of one system is.
+
+    `told` holds addresses that the services are told in place of the real ones, such as those of proxies: of `zoom`,
+    `smtp`, `rabbitmq`, `mongodb` or a service, by name; `notifier mongodb` is what the notifier alone is told.
+    """
 
     rabbitmq_url: str
     mongodb_url: str
     ports: Ports
     secrets: dict[str, str]
     log_level: str = "INFO"
+    told: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def zoom_url(self) -> str:
@@ -27,13 +33,21 @@ class Surroundings:
     def service_url(self, service: str, replica: int = 0) -> str:
         return f"http://127.0.0.1:{self.ports.services[service][replica]}"
 
+    def told_to(self, service: str, name: str, otherwise: str) -> str:
+        """Return the address that a service is told: one for itself alone, one for all, or the real one."""
+        return self.told.get(f"{service} {name}") or self.told.get(name) or otherwise
+
+    def service_told(self, name: str) -> str:
+        return self.told.get(name) or self.service_url(name)
+
 
 def of_sandbox(system: Surroundings) -> dict[str, str]:
     """Return the settings of the Zoom sandbox."""
     return {
         "ZOOM_SANDBOX_HOST": "127.0.0.1",
         "ZOOM_SANDBOX_PORT": str(system.ports.zoom),
-        "ZOOM_REDIRECT_URIS": f"{system.service_url('auth-service')}/v1/zoom/callback",
+        "ZOOM_REDIRECT_URIS": f"{system.service_told('auth-service')}/v1/zoom/callback",
+        "ZOOM_WEBHOOK_URLS": f"{system.service_told('auth-service')}/v1/zoom/webhooks",
         **_zoom_app(system),
     }
 
@@ -44,12 +58,12 @@ def of_service(service: str, replica: int, system: Surroundings) -> dict[str, st
         "HTTP_HOST": "127.0.0.1",
         "HTTP_PORT": str(system.ports.services[service][replica]),
         "LOG_LEVEL": system.log_level,
-        "RABBITMQ_URL": system.rabbitmq_url,
-        "MONGODB_URL": system.mongodb_url,
-        "PUBLIC_URL": system.service_url(service),
-        "AUTH_SERVICE_URL": system.service_url("auth-service"),
-        "BOOKING_SERVICE_URL": system.service_url("booking-service"),
-        "MEETING_SERVICE_URL": system.service_url("meeting-service"),
+        "RABBITMQ_URL": system.told_to(service, "rabbitmq", system.rabbitmq_url),
+        "MONGODB_URL": system.told_to(service, "mongodb", system.mongodb_url),
+        "PUBLIC_URL": system.service_told(service),
+        "AUTH_SERVICE_URL": system.service_told("auth-service"),
+        "BOOKING_SERVICE_URL": system.service_told("booking-service"),
+        "MEETING_SERVICE_URL": system.service_told("meeting-service"),
         "ENCRYPTION_KEYS": f"local-1={system.secrets['encryption-key']}",
         **_OWN[service](system),
     }
@@ -78,7 +92,7 @@ def _meeting(system: Surroundings) -> dict[str, str]:
 
 def _notifier(system: Surroundings) -> dict[str, str]:
     return {
-        "SMTP_URL": f"smtp://127.0.0.1:{system.ports.smtp}",
+        "SMTP_URL": system.told.get("smtp") or f"smtp://127.0.0.1:{system.ports.smtp}",
         "MAIL_FROM": "Convoke <bookings@convoke.example>",
         **_client(system, "notifier"),
     }
@@ -101,7 +115,8 @@ def _zoom_app(system: Surroundings) -> dict[str, str]:
 
 
 def _zoom_addresses(system: Surroundings) -> dict[str, str]:
-    return {"ZOOM_OAUTH_URL": system.zoom_url, "ZOOM_API_URL": system.zoom_url}
+    zoom = system.told.get("zoom") or system.zoom_url
+    return {"ZOOM_OAUTH_URL": zoom, "ZOOM_API_URL": zoom}
 
 
 def _client(system: Surroundings, service: str) -> dict[str, str]:

@@ -28,7 +28,9 @@ class System:
 
     RABBITMQ_URL and MONGODB_URL in the environment stand for servers that run already; those are used, and neither
     started nor stopped. `replicas` counts the processes of a service, by its name; one where it says nothing.
-    `left` is an earlier detached run of which something still runs: that is left as it is, and so are the servers.
+    `told` holds the addresses that services are told in place of the real ones (`Surroundings`); a server named there
+    runs already. `left` is an earlier detached run of which something still runs: that is left as it is, and so are
+    the servers.
     As a context manager it starts everything, and stops it at the end.
     """
 
@@ -40,12 +42,12 @@ class System:
         detached: bool = False,
         log_level: str = "INFO",
         left: state.State | None = None,
+        told: Mapping[str, str] | None = None,
     ) -> None:
         self.folder = folder.absolute()
         self._detached = detached
         ports = addresses.load_or_choose(self.folder / "ports.json", dict(replicas or {}), in_use=left is not None)
-        rabbitmq_url = left.given("rabbitmq") if left else environment.given("RABBITMQ_URL")
-        mongodb_url = left.given("mongodb") if left else environment.given("MONGODB_URL")
+        rabbitmq_url, mongodb_url = (_running_already(name, left, told or {}) for name in ("rabbitmq", "mongodb"))
         self.rabbitmq = None if rabbitmq_url else self._own_rabbitmq(ports)
         self.mongodb = None if mongodb_url else self._own_mongodb(ports)
         self._surroundings = Surroundings(
@@ -54,6 +56,7 @@ class System:
             ports=ports,
             secrets=secrets_file.load_or_make(self.folder / "secrets.json"),
             log_level=log_level,
+            told=told or {},
         )
         self._outside = {"mail-sink": self._mail_sink(), "zoom-sandbox": self._zoom_sandbox()}
         self._services = dict(self._all_services())
@@ -222,3 +225,9 @@ class System:
             log=self.folder / "logs" / f"{name}.log",
             detached=self._detached,
         )
+
+
+def _running_already(server: str, left: state.State | None, told: Mapping[str, str]) -> str | None:
+    if server in told:
+        return told[server]
+    return left.given(server) if left else environment.given(f"{server.upper()}_URL")

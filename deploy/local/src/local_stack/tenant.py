@@ -75,6 +75,15 @@ class Tenant:
     def add_host(self, **person: str) -> Json:
         return self.call("booking-service", "POST", "/v1/hosts", person)
 
+    def add_host_with_zoom(self, name: str, number: int) -> str:
+        """Add a host whose own Zoom account, with its own limits at Zoom, is connected; returns the host's id."""
+        user = {"id": f"{name}-{number}", "email": f"host-{number}@{name}.example", "account_id": f"{name}-{number}"}
+        users = f"{self._urls['zoom']}/sandbox/users"
+        self._http.post(users, json={**user, "type": 2, "plan": "pro"}).raise_for_status()
+        host = self.add_host(name=f"Host {number}", email=user["email"], timezone="Europe/Berlin", locale="de")
+        self.connect_zoom(user["id"], host["id"])
+        return str(host["id"])
+
     def add_event_type(self, **fields: Any) -> Json:
         return self.call("booking-service", "POST", "/v1/event-types", fields)
 
@@ -95,14 +104,14 @@ class Tenant:
         return list(self.call("booking-service", "GET", f"/v1/bookings/{booking_id}/timeline")["items"])
 
     def call(self, service: str, method: str, path: str, body: Json | None = None, **headers: str) -> Json:
-        """Return the answer's JSON."""
+        """Return the answer's JSON; of an empty answer, nothing."""
         answer = self._http.request(
             method,
             f"{self._urls[service]}{path}",
             json=body,
             headers={"Authorization": f"Bearer {self.token(service)}", **headers},
         )
-        return dict(answer.raise_for_status().json())
+        return dict(answer.json()) if answer.raise_for_status().content else {}
 
     def token(self, audience: str) -> str:
         """Return an access token for one of the services."""
