@@ -14,7 +14,7 @@ DOCUMENTS = [
 ]
 IDS = [str(document.relative_to(REPOSITORY)) for document in DOCUMENTS]
 CODE = re.compile(r"`([^`\n]+)`")
-TEST_FOLDERS = ("unit/", "contract/", "integration/", "e2e/", "architecture/")
+TEST_FOLDERS = ("unit/", "contract/", "integration/", "e2e/", "faults/", "architecture/")
 
 
 def code_of(document: Path) -> list[str]:

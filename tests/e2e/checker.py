@@ -6,12 +6,15 @@ databases and the queues.
 
 import asyncio
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import aio_pika
+from pymongo import MongoClient
 
 from convoke.contracts.topology import TOPOLOGY
 from local_stack.mailbox import Mail
@@ -19,13 +22,20 @@ from tests.e2e.waiting import until
 from tests.e2e.world import World
 
 Json = dict[str, Any]
+Databases = MongoClient[dict[str, Any]]
+_SESSION = re.compile(r"\[ref:([a-z0-9_]+)\.")
 _OUTBOXES = (("auth", "connections"), ("booking", "sessions"), ("meeting", "meetings"), ("notifier", "correspondence"))
 _DUE = (("meeting", "meetings"), ("notifier", "correspondence"))
+_CONSUMERS = ("booking", "meeting", "notifier")
 
 
 @dataclass(frozen=True)
 class Expected:
-    """How one booking should stand. `methods` are those of the mails to each side, None where that may vary."""
+    """How one booking should stand.
+
+    `methods` are those of the mails to each side, and `meetings_made` how many meetings there ever were at most; None
+    where that may vary. The meetings of `former_users` are out of reach.
+    """
 
     name: str
     read: Callable[[], Json]
@@ -34,8 +44,10 @@ class Expected:
     ends_at: datetime
     is_canceled: bool
     has_zoom: bool
-    people: tuple[str, str]
+    people: tuple[str, ...]
     methods: tuple[str, ...] | None
+    former_users: tuple[str, ...] = ()
+    meetings_made: int | None = 1
 
 
 def settled(world: World, expected: Sequence[Expected], *, within: float) -> None:
@@ -53,8 +65,8 @@ def at_rest(world: World, *, within: float = 30) -> None:
     """Return once nothing waits anywhere: no outbox entry, no due work, no message, no dead letter."""
 
     def nothing_waits() -> bool:
-        waiting = list(_waiting(world))
-        assert not waiting, "\n".join(waiting)
+        left = list(waiting(world.databases, world.system.urls["rabbitmq"]))
+        assert not left, "\n".join(left)
         return True
 
     until("the system at rest", nothing_waits, within=within, every=0.3)
@@ -62,19 +74,39 @@ def at_rest(world: World, *, within: float = 30) -> None:
 
 def violations(world: World, expected: Sequence[Expected]) -> Iterator[str]:
     """Name everything that is not as it should be."""
-    meetings, mails = world.zoom.meetings(), world.mails.mails()
+    return problems(expected, world.zoom.meetings(), world.mails.mails())
+
+
+def problems(expected: Sequence[Expected], meetings: Sequence[Json], mails: Sequence[Mail]) -> Iterator[str]:
+    """Name everything that is not as it should be, in what Zoom and the mailboxes hold (oldest mail first)."""
+    by_session, by_recipient = defaultdict(list), defaultdict(list)
+    for meeting in meetings:
+        by_session[_session_of(meeting)].append(meeting)
+    for mail in mails:
+        by_recipient[mail.recipient].append(mail)
     for one in expected:
-        at_zoom = [meeting for meeting in meetings if one.session_id in meeting["agenda"]]
-        for problem in itertools.chain(_of_booking(one, at_zoom), _of_mails(one, mails, at_zoom)):
+        made = by_session[one.session_id]
+        at_zoom = [meeting for meeting in made if meeting["host_id"] not in one.former_users]
+        told = {person: by_recipient[person] for person in one.people}
+        for problem in itertools.chain(_of_booking(one, at_zoom), _of_mails(one, told, at_zoom)):
             yield f"{one.name}: {problem}"
 
 
 def orphans(world: World) -> list[Json]:
     """Return the living meetings at Zoom that no scheduled booking references."""
-    sessions = world.databases["booking"]["sessions"]
-    scheduled = [session["_id"] for session in sessions.find({"status": "scheduled"}, {"_id": 1})]
-    living = [meeting for meeting in world.zoom.meetings() if not meeting["deleted"]]
-    return [one for one in living if not any(session in one["agenda"] for session in scheduled)]
+    return orphans_among(world.zoom.meetings(), world.databases)
+
+
+def orphans_among(meetings: Sequence[Json], databases: Databases) -> list[Json]:
+    """Return those of the meetings that live, and that no scheduled booking references."""
+    sessions = databases["booking"]["sessions"]
+    scheduled = {session["_id"] for session in sessions.find({"status": "scheduled"}, {"_id": 1})}
+    return [one for one in meetings if not one["deleted"] and _session_of(one) not in scheduled]
+
+
+def _session_of(meeting: Json) -> str | None:
+    found = _SESSION.search(meeting["agenda"])
+    return found[1] if found else None
 
 
 def _of_booking(one: Expected, at_zoom: list[Json]) -> Iterator[str]:
@@ -83,7 +115,7 @@ def _of_booking(one: Expected, at_zoom: list[Json]) -> Iterator[str]:
         yield f"the booking is {booking['status']}"
     if _instant(booking["starts_at"]) != one.starts_at:
         yield f"the booking starts at {booking['starts_at']}"
-    if len(at_zoom) > one.has_zoom:
+    if one.meetings_made is not None and len(at_zoom) > one.has_zoom * one.meetings_made:
         yield f"{len(at_zoom)} meetings were made"
     living = [found for found in at_zoom if not found["deleted"]]
     if one.is_canceled and living:
@@ -106,10 +138,9 @@ def _of_link(one: Expected, shown: Json, living: list[Json]) -> Iterator[str]:
         yield "the booking shows another link than Zoom has"
 
 
-def _of_mails(one: Expected, mails: list[Mail], at_zoom: list[Json]) -> Iterator[str]:
+def _of_mails(one: Expected, mails: Mapping[str, list[Mail]], at_zoom: list[Json]) -> Iterator[str]:
     links = [found["join_url"] for found in at_zoom if not found["deleted"]]
-    for person in one.people:
-        got = [mail for mail in mails if mail.recipient == person]
+    for person, got in mails.items():
         for problem in itertools.chain(_of_copies(got), _of_order(got), _of_newest(one, got, links)):
             yield f"to {person}: {problem}"
         told = tuple(mail.method or "none" for mail in _different(got))
@@ -160,16 +191,21 @@ def _different(got: list[Mail]) -> list[Mail]:
     return list({mail.message_id: mail for mail in reversed(got)}.values())[::-1]
 
 
-def _waiting(world: World) -> Iterator[str]:
+def waiting(databases: Databases, rabbitmq_url: str) -> Iterator[str]:
+    """Name everything that is still to be done: outboxes, due work, messages, dead letters."""
     for database, collection in _OUTBOXES:
-        count = world.databases[database][collection].count_documents({"outbox.0": {"$exists": True}})
+        count = databases[database][collection].count_documents({"outbox.0": {"$exists": True}})
         if count:
             yield f"{count} outboxes of {database} are not empty"
     for database, collection in _DUE:
-        count = world.databases[database][collection].count_documents({"due_at": {"$type": "date"}})
+        count = databases[database][collection].count_documents({"due_at": {"$type": "date"}})
         if count:
             yield f"{count} documents of {database} are due"
-    for queue, count in asyncio.run(_messages(world.system.urls["rabbitmq"])).items():
+    for database in _CONSUMERS:
+        count = databases[database]["dead_letters"].count_documents({"state": "waiting"})
+        if count:
+            yield f"{count} dead letters wait in {database}"
+    for queue, count in asyncio.run(_messages(rabbitmq_url)).items():
         if count:
             yield f"{count} messages are in {queue}"
 

@@ -74,14 +74,15 @@ def moments(world: World, label: str, chance: random.Random) -> list[Moment]:
         into = chance.uniform(0, CHANCE_SECONDS)
         return moment(f"{into:.3f} s into {act}", lambda it: it.begin(act, after=CHANCE_SECONDS - into), before)
 
-    just_connected = Story(world, f"{label} killed just when Zoom is connected")
-    connecting = Story(world, f"{label} killed while Zoom is being connected")
+    just_connected = Story(world, f"{label} killed just when Zoom is connected again")
+    connecting = Story(world, f"{label} killed while Zoom is being connected again")
+    waiting = ("connected", "deauthorized", "book")
     return [
         moment("before the booking", while_down=("book",)),
-        Moment(world, just_connected, lambda it: it.act("connected"), before=("book",)),
+        Moment(world, just_connected, lambda it: it.act("connected"), waiting),
         moment("when the link is there and no mail", _in_mail(MailMoment.BEFORE_DATA, "book")),
         moment("when the mail is stored, its 250 unsaid", _in_mail(MailMoment.BEFORE_ANSWER, "book")),
-        Moment(world, connecting, _in_call("token", "connected"), before=("book",)),
+        Moment(world, connecting, _in_call("token", "connected"), waiting),
         moment("while Zoom makes the meeting", _in_call("create_meeting", "book")),
         moment("while Zoom moves the meeting", _in_call("update_meeting", "reschedule"), before=("book",)),
         moment("while Zoom deletes the meeting", _in_call("delete_meeting", "cancel"), before=("book",)),

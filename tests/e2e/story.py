@@ -53,6 +53,7 @@ class Story:
         self.is_canceled = False
         self.is_connected = False
         self.methods: tuple[str, ...] | None = ()
+        self.former_users: tuple[str, ...] = ()
         self._world = world
         self._tenant = tenant or world.tenant
         self._host = self._tenant.add_host(**HOST | {"email": self.host_mail})
@@ -80,6 +81,11 @@ class Story:
         self.is_connected = until("the page that says that Zoom is connected", page_says_so, every=0.5)
         return self
 
+    def deauthorized(self) -> None:
+        """Remove the app inside Zoom: what is booked from now on waits until Zoom is connected again."""
+        self._world.zoom.deauthorize(self.zoom_user)
+        self.is_connected = False
+
     def book(self) -> Json:
         self.booking = insist(self.book_once)
         self._told("REQUEST")
@@ -105,9 +111,21 @@ class Story:
         self.is_canceled = True
         self._told("CANCEL")
 
+    def told_anew(self) -> None:
+        """Expect one more mail: there is a new link."""
+        self._told("REQUEST")
+
+    def left_behind_at(self, zoom_user: str) -> None:
+        """Expect that this Zoom user's meetings are out of reach."""
+        self.former_users = (*self.former_users, zoom_user)
+
     def now(self) -> Json:
         """Return the booking as it reads now."""
         return self._tenant.booking(self.booking["id"])
+
+    def waits(self) -> bool:
+        """Tell whether the booking says that something has to be mended first."""
+        return bool(self.now()["meeting"]["status"] == "failed")
 
     def all_of_host(self) -> list[Json]:
         """Return all bookings of this story's host: one, or something was doubled."""
@@ -129,6 +147,7 @@ class Story:
             has_zoom=self._event_type["location"]["kind"] == "zoom",
             people=(self.host_mail, self.guest_mail),
             methods=self.methods,
+            former_users=self.former_users,
         )
 
     @property

@@ -67,14 +67,15 @@ def test_what_a_dead_process_had_stored_and_not_published_is_published_when_it_r
     """The broker stands still when each service stores something to tell; then all four die at once."""
     names = ("booked", "connected", "made at Zoom", "mailed")
     booked, connected, made, mailed = (Story(world, f"{name}, its event not out") for name in names)
-    for story in (booked, made, mailed):
+    for story in (booked, connected, made, mailed):
         story.connected()
+    connected.deauthorized()
     hold = world.system.gate.hold(mailed.guest_mail, MailMoment.BEFORE_ANSWER)
     world.zoom.fault("create_meeting", "slow", delay_seconds=4, user_id=made.zoom_user)
     for story in (connected, mailed, made):
         story.book()
     until("the mail at the server", hold.reached.is_set)
-    until("the missing connection", lambda: connected.now()["meeting"]["status"] == "failed")
+    until("the missing connection", connected.waits)
     until("the call at Zoom", lambda: world.zoom.unanswered("create_meeting", made.zoom_user))
     world.pause_broker()
     booked.book()
@@ -144,5 +145,11 @@ def _come_to_rest_before(world: World, stories: list[Moment]) -> None:
         acting = [moment for moment in stories if step < len(moment.before)]
         for moment in acting:
             moment.act(moment.before[step])
-        # Without a connection to Zoom a booking waits for one.
-        settled(world, [moment.story.expected for moment in acting if moment.story.is_connected], within=WITHIN)
+        _settled_or_waiting(world, [moment.story for moment in acting if moment.story.booking])
+
+
+def _settled_or_waiting(world: World, stories: list[Story]) -> None:
+    settled(world, [story.expected for story in stories if story.is_connected], within=WITHIN)
+    for story in stories:
+        if not story.is_connected:
+            until(f"{story.name} waiting", story.waits, within=WITHIN)

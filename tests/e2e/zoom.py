@@ -1,5 +1,7 @@
 """The control side of the Zoom sandbox: faults, the log of calls, and the meetings that are really there."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Self
 
 import httpx
@@ -19,12 +21,24 @@ class Zoom:
     def __exit__(self, *_: object) -> None:
         self._http.close()
 
-    def add_user(self, user_id: str) -> None:
-        self._post("/users", {"id": user_id, "email": f"{user_id}@example.com"})
+    def add_user(self, user_id: str, **details: Any) -> None:
+        self._post("/users", {"id": user_id, "email": f"{user_id}@example.com", **details})
 
-    def fault(self, operation: str, kind: str, **details: Any) -> None:
-        """Order a fault; `times=None` holds until `heal`."""
-        self._post("/faults", {"operation": operation, "kind": kind, **details})
+    def deauthorize(self, user_id: str) -> None:
+        """Remove the app as that user does inside Zoom: every token of theirs is dead at once."""
+        self._post("/deauthorize", {"user_id": user_id})
+
+    def fault(self, operation: str, kind: str, **details: Any) -> str:
+        """Order a fault and return its id; `times=None` holds until `heal`."""
+        return str(self._post("/faults", {"operation": operation, "kind": kind, **details}).json()["id"])
+
+    def hits(self, fault: str) -> int:
+        """Return how many calls have met a fault."""
+        return sum(each["hits"] for each in self._get("/faults", {}) if each["id"] == fault)
+
+    def forget(self, fault: str) -> None:
+        """Let nothing more run into a fault."""
+        self._http.delete(f"/faults/{fault}").raise_for_status()
 
     def heal(self) -> None:
         self._http.delete("/faults").raise_for_status()
@@ -47,8 +61,40 @@ class Zoom:
     def meetings_of(self, session_id: str) -> list[Json]:
         return [meeting for meeting in self.meetings() if session_id in meeting["agenda"]]
 
+    def change(self, meeting_id: int, **fields: Any) -> None:
+        """Edit a meeting as its host does inside Zoom."""
+        self._http.patch(f"/meetings/{meeting_id}", json=fields).raise_for_status()
+
+    def delete(self, meeting_id: int) -> None:
+        """Delete a meeting as its host does inside Zoom."""
+        self._http.delete(f"/meetings/{meeting_id}").raise_for_status()
+
+    @contextmanager
+    def webhooks_held(self) -> Iterator[None]:
+        """Let Zoom tell nobody of what happens meanwhile."""
+        self._http.patch("/switches", json={"webhooks_held": True}).raise_for_status()
+        try:
+            yield
+        finally:
+            self._http.patch("/switches", json={"webhooks_held": False}).raise_for_status()
+
+    def switch(self, **switches: Any) -> None:
+        """Turn switches of the sandbox (`switches.py`)."""
+        self._http.patch("/switches", json=switches).raise_for_status()
+
+    def webhooks(self) -> list[Json]:
+        """Return all webhooks that were to be sent, with the status of each attempt."""
+        return self._get("/webhooks/deliveries", {})
+
+    def repeat_webhook(self, delivery: str) -> None:
+        self._post(f"/webhooks/deliveries/{delivery}/repeat", {})
+
+    def release_webhooks(self) -> int:
+        """Send what the switch `webhooks_held` kept back, the latest first; returns how many."""
+        return int(self._post("/webhooks/release", {"reverse": True}).json()["released"])
+
     def _get(self, path: str, query: dict[str, str]) -> list[Json]:
         return list(self._http.get(path, params=query).raise_for_status().json())
 
-    def _post(self, path: str, body: Json) -> None:
-        self._http.post(path, json=body).raise_for_status()
+    def _post(self, path: str, body: Json) -> httpx.Response:
+        return self._http.post(path, json=body).raise_for_status()
