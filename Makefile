@@ -67,3 +67,20 @@ format: $(VENV)/ready ## format the code
 .PHONY: burst
 burst: $(VENV)/ready ## 100 bookings at once: checked, and measured (latency, memory, idle CPU)
 	@$(BIN)/python -m local_stack burst
+
+.PHONY: outage
+outage: $(VENV)/ready ## Zoom down for five minutes under a steady load: checked, and measured (FOR=60 for a shorter one)
+	@$(BIN)/python -m local_stack outage --seconds $(or $(FOR),300)
+
+.PHONY: mutants
+mutants: $(VENV)/ready ## plant bugs into a copy of the code, and show which test catches each (about 2 minutes)
+	@$(BIN)/python -m tests.faults.mutants
+
+.PHONY: crash-pairs
+crash-pairs: $(VENV)/ready ## every pair of crash points (hours; goes on where it was stopped; MINUTES=10 bounds it)
+	@$(BIN)/python -m tests.faults.crashes $(if $(MINUTES),--minutes $(MINUTES))
+
+.PHONY: drill
+drill: $(VENV)/ready ## 2,000 bookings on clusters while everything fails, then nothing may be lost or doubled (about 10 minutes; SEED=, BOOKINGS=, FAULTS=)
+	@$(BIN)/python -m tests.faults.drill $(if $(SEED),--seed $(SEED)) $(if $(BOOKINGS),--bookings $(BOOKINGS)) \
+		$(if $(FAULTS),--faults $(FAULTS))
