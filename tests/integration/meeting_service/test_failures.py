@@ -1,11 +1,13 @@
 """Failed work waits, visible with its reason, and goes on by itself or after somebody mended the reason."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from convoke.contracts import ZoomConnected
 from convoke.messaging.cloudevents import Event
 from meeting_service.handlers import Handlers
 from meeting_service.ports import Refused
+from meeting_service.reconcile.reconciler import ASK_PEOPLE_AFTER
 from tests.integration.convoke.conftest import sample
 from tests.integration.meeting_service.world import World, at
 
@@ -86,16 +88,33 @@ async def test_a_token_that_zoom_refuses_is_replaced_once_and_the_work_goes_on(w
     assert await world.told_types() == ["meeting.ready.v1"]
 
 
-async def test_a_connection_whose_tokens_are_all_refused_asks_for_a_reconnect_and_stops(world: World):
+async def test_two_tokens_overtaken_by_a_refresh_elsewhere_are_retried_without_asking_for_a_reconnect(world: World):
     await world.book()
-    await world.app.control("POST", "/deauthorize", json={"user_id": "host-1"})
-
+    good = world.tokens.host
+    world.tokens.host = replace(good, access_token="overtaken")
     world.tokens.replaces_with_better = False
     await world.work()
     (failed,) = await world.told()
-    assert failed.data.reason.code == "zoom_reauthorization_required"
-    assert world.tokens.replaced == 1
-    assert await world.calls("create_meeting") == 2
+    assert failed.data.reason.code == "zoom_unavailable"
+    world.tokens.host = good
+    world.clock.advance(seconds=60)
+    await world.work()
+    assert await world.told_types() == ["meeting.ready.v1"]
+
+
+async def test_a_connection_whose_tokens_are_all_refused_asks_for_a_reconnect_and_stops(world: World):
+    await world.book()
+    await world.app.control("POST", "/deauthorize", json={"user_id": "host-1"})
+    world.tokens.replaces_with_better = False
+    for _ in range(ASK_PEOPLE_AFTER + 1):
+        await world.work()
+        world.clock.advance(seconds=90)
+    codes = [failed.data.reason.code for failed in await world.told()]
+    assert codes == ["zoom_unavailable", "zoom_reauthorization_required"]
+    calls = await world.calls("create_meeting")
+    assert calls == 2 * (ASK_PEOPLE_AFTER + 1)
+    await world.work()
+    assert await world.calls("create_meeting") == calls
 
 
 async def test_a_missing_scope_is_a_named_state_with_a_next_step(world: World):

@@ -32,6 +32,9 @@ FIRST_PAUSE, LONGEST_PAUSE = timedelta(seconds=1), timedelta(minutes=1)
 LOOK_AT_PARKED_AFTER = timedelta(hours=1)
 """A parked session waits for a nudge; this is for the nudge that never came."""
 
+ASK_PEOPLE_AFTER = 5
+"""Failures in a row, about half a minute, after which refused tokens are a matter for the connection's owner."""
+
 MOST_STEPS = 10
 """Steps under one claim; more would be a loop, and waits for the lease to end."""
 
@@ -113,7 +116,7 @@ class Reconciler:
             await self.steps.carry_out(work, step)
         except TokenRefused as refusal:
             if work.token_was_replaced or work.access is None:
-                raise Refused("zoom_reauthorization_required", "Zoom refused two tokens in a row") from refusal
+                raise Refused(_cause_of_two(work.state.failures), "Zoom refused two tokens in a row") from refusal
             await self.tokens.replace_refused(work.organization_id, work.access)
             work.token_was_replaced = True
 
@@ -141,6 +144,14 @@ class Reconciler:
             work.state = work.state.look_later(until)
         else:
             work.state = work.state.failed(reason(cause, detail, until), until)
+
+
+def _cause_of_two(failures: int) -> Cause:
+    """Return what two refused tokens in a row mean after that many failures.
+
+    At first only that another replica, or a reconnect, has just overtaken both: auth-service knows the newest one.
+    """
+    return "zoom_unavailable" if failures < ASK_PEOPLE_AFTER else "zoom_reauthorization_required"
 
 
 def _pause(code: FailureCode, failures: int) -> timedelta:
