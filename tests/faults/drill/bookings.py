@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -114,7 +115,9 @@ class Order:
     async def is_ready(self) -> bool:
         return bool((await self.now())["meeting"]["status"] == "ready")
 
-    def expected(self, reads: Json) -> Expected:
+    def expected(self, reads: Json, in_doubt: AbstractSet[tuple[str, str]]) -> Expected:
+        """Return how it should stand; `in_doubt` are bookings with the side to which a mail may have left or not."""
+        sides = {"host": self.host_mail, "invitee": self.guest_mail}
         return Expected(
             name=f"{self.name} ({self.booking['id']})",
             read=lambda: reads,
@@ -126,6 +129,7 @@ class Order:
             people=(self.host_mail, self.guest_mail) if self.guest_exists else (self.host_mail,),
             methods=None,
             meetings_made=None,
+            doubtful=frozenset(mail for side, mail in sides.items() if (self.booking["id"], side) in in_doubt),
         )
 
     @property

@@ -9,7 +9,7 @@ import httpx
 
 from local_stack.installation import CommandFailedError, OnProcesses
 from local_stack.mailbox import Mail, parse
-from tests.e2e.checker import waiting
+from tests.e2e.checker import Databases, waiting
 from tests.faults.drill.bookings import Order, Organization
 from tests.faults.drill.client import Client, Json
 from tests.faults.drill.ledger import Ledger
@@ -56,7 +56,8 @@ class Rest:
     async def _look(self, doubted: Sequence[Order]) -> tuple[Verdict, Evidence]:
         await self._read(doubted)
         acknowledged = [order for order in self.orders if order.booking]
-        expected = [order.expected(self._reads[order.name]) for order in acknowledged]
+        in_doubt = await aside(mails_in_doubt, self.stage.databases)
+        expected = [order.expected(self._reads[order.name], in_doubt) for order in acknowledged]
         evidence = Evidence(
             expected=expected,
             guests={order.guest_mail: order.booking["id"] for order in acknowledged},
@@ -107,3 +108,14 @@ class Rest:
     def _named_in(self, wrong: Sequence[str]) -> list[Order]:
         text = "\n".join(wrong)
         return [order for order in self.orders if order.booking and order.booking["id"] in text]
+
+
+def mails_in_doubt(databases: Databases) -> set[tuple[str, str]]:
+    """Return the bookings, each with the side to which a mail may have left or not before it was overtaken."""
+    found = databases["notifier"]["correspondence"].find({"deliveries.state": "in_doubt"}, {"deliveries": 1})
+    return {
+        (one["_id"], delivery["recipient"])
+        for one in found
+        for delivery in one["deliveries"]
+        if delivery["state"] == "in_doubt"
+    }

@@ -128,6 +128,18 @@ def test_a_second_copy_of_a_mail_and_a_deleted_twin_do_no_harm_and_are_counted()
     assert (copies(evidence.mails), twins(evidence.meetings)) == (1, 1)
 
 
+def test_a_cancel_may_come_first_to_whom_the_mail_before_may_have_left_or_not() -> None:
+    """Who may know of the booking has to be told of its end; nobody can know whether a mail left whose 250 is lost."""
+    canceled = expected(booking(status="canceled"), is_canceled=True, doubtful=frozenset({GUEST}))
+    evidence = replace(
+        as_it_should_be(),
+        expected=[canceled],
+        meetings=[meeting(deleted=True)],
+        mails=[mail(HOST), mail(HOST, number=2, method="CANCEL"), mail(GUEST, method="CANCEL")],
+    )
+    assert list(judged(evidence).all()) == []
+
+
 PLANTED: dict[str, tuple[str, Callable[[Evidence], Evidence]]] = {
     "an acknowledged booking is gone": ("lost", lambda good: replace(good, listed=[])),
     "the meeting was never made": ("lost", lambda good: replace(good, meetings=[])),
