@@ -12,7 +12,7 @@ from typing import Any
 import psutil
 
 from local_stack.addresses import SERVICES
-from local_stack.processes import ProcessError, wait_until
+from local_stack.processes import ProcessDiedError, ProcessError, wait_until
 from tests.faults.drill.ledger import Ledger
 from tests.faults.drill.stage import REPLICAS, Stage, aside
 from tests.support.eventually import eventually
@@ -138,7 +138,10 @@ class Processes:
 
     async def _back(self, service: str, replica: int, *, after: float = 0.0) -> None:
         await asyncio.sleep(after)
-        await aside(self.stage.system.start_again, service, replica)
+        try:
+            await aside(self.stage.system.start_again, service, replica)
+        except ProcessDiedError:  # killed again on its way back: who did that brings it back
+            return
         self._busy.discard((service, replica))
 
     async def _thaw(self, service: str, replica: int, pid: int) -> None:
