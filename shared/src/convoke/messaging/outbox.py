@@ -1,7 +1,8 @@
 """The outbox in the aggregate: a change and its events are one document write; publishing follows the commit.
 
 An entry says that something happened; its events are built from the document as it is when they are published.
-So a late or repeated event carries the newest snapshot and the newest revision, and nothing old needs keeping.
+So a late or repeated event carries the newest snapshot and the newest revision. A published entry stays with its
+document, among `published`, for a broker that loses what it had confirmed: see outbox_replay.
 """
 
 import asyncio
@@ -23,6 +24,9 @@ log: BoundLogger = get_logger(__name__)
 
 OUTBOX_LIMIT = 200
 """Entries of one document beyond which it takes no more changes until the broker is back."""
+
+PUBLISHED_KEPT = OUTBOX_LIMIT
+"""Published entries that stay with one document; the oldest go first, and what a younger one tells is newer anyway."""
 
 SWEEP_EVERY = 2.0
 LEFT_BEHIND_AFTER = timedelta(seconds=3)
@@ -67,23 +71,23 @@ class Outbox:
         task.add_done_callback(self._under_way.discard)
 
     async def publish(self, document: Document) -> None:
-        """Publish a document's entries in order and pull the confirmed ones. Raises NotPublished.
+        """Publish a document's entries in order and file the confirmed ones. Raises NotPublished.
 
         An entry that this process is publishing already, from an earlier state of the document, is left to that.
         """
         entries = [pending for pending in document["outbox"] if pending["id"] not in self._being_published]
         ids = {pending["id"] for pending in entries}
         self._being_published |= ids
-        confirmed: list[str] = []
+        confirmed: list[Document] = []
         try:
             for pending in entries:
                 for event in self._expand(document, pending):
                     await self._publisher.publish(event)
-                confirmed.append(pending["id"])
+                confirmed.append(pending)
         finally:
             try:
                 if confirmed:
-                    await self._pull(document["_id"], confirmed)
+                    await self._file(document["_id"], confirmed)
             finally:
                 self._being_published -= ids
 
@@ -142,7 +146,13 @@ class Outbox:
         except Exception:
             log.exception("outbox.unpublishable", document=document["_id"])
 
-    async def _pull(self, document_id: Any, confirmed: list[str]) -> None:
+    async def _file(self, document_id: Any, confirmed: list[Document]) -> None:
+        """Move entries from `outbox` to `published`; nothing happens where another process has done that already."""
+        ids = {"$in": [pending["id"] for pending in confirmed]}
         await self._collection.with_options(write_concern=REDELIVERABLE).update_one(
-            {"_id": document_id}, {"$pull": {"outbox": {"id": {"$in": confirmed}}}}
+            {"_id": document_id, "outbox.id": ids},
+            {
+                "$pull": {"outbox": {"id": ids}},
+                "$push": {"published": {"$each": confirmed, "$slice": -PUBLISHED_KEPT}},
+            },
         )
