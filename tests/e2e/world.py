@@ -1,6 +1,7 @@
 """The whole system as the end-to-end tests hold it: its processes, its neighbours, and one tenant that uses it."""
 
 import os
+import shutil
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -71,6 +72,13 @@ class World:
     def resume_broker(self) -> None:
         if self.rabbitmq.processes[0].running:
             os.kill(self.rabbitmq.processes[0].pid, signal.SIGCONT)
+
+    def lose_broker(self) -> None:
+        """Have RabbitMQ come back without its disk: no queue, no exchange, no message that it had confirmed."""
+        self.rabbitmq.stop()
+        shutil.rmtree(self.rabbitmq.folder / "data")
+        self.rabbitmq.start()
+        self.rabbitmq.wait_until_ready()
 
     def unpublished(self, database: str, collection: str, text: str) -> bool:
         """Tell whether a document in which this id stands has an event that is not out yet."""

@@ -1,6 +1,8 @@
 """The composition root of auth-service: the only module that constructs clients."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from functools import partial
 
 from fastapi import FastAPI
@@ -31,7 +33,9 @@ from convoke.clock import Clock, utc_now
 from convoke.due_work import DueWork, Worker
 from convoke.lifecycle import Lifecycle
 from convoke.messaging import connections as rabbitmq
+from convoke.messaging.broker import publishing_broker
 from convoke.messaging.outbox import Outbox
+from convoke.messaging.outbox_replay import OutboxReplay, Source
 from convoke.serving import http_app
 from convoke.vault import Vault
 
@@ -95,3 +99,16 @@ def build_app(settings: Settings, *, clock: Clock = utc_now) -> FastAPI:
     secrets = [secret.get_secret_value() for secret in settings.zoom_webhook_secret_token]
     app.include_router(webhooks_router(Relaying(webhooks, connections, relays), secrets))
     return app
+
+
+@asynccontextmanager
+async def outbox_replay(settings: Settings) -> AsyncIterator[OutboxReplay]:
+    """Give what a command needs to tell again what was published."""
+    client = mongo.connect(settings.mongodb_url.get_secret_value())
+    database = mongo.database(client, settings.mongodb_database)
+    connections = Connections(database, Vault(settings.encryption_keys))
+    broker = publishing_broker(settings.rabbitmq_url.get_secret_value())
+    sources = [Source(connections.collection, events_of), Source(Webhooks(database).collection, changes_of)]
+    yield OutboxReplay(sources, broker)
+    await broker.stop()
+    client.close()

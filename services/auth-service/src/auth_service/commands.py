@@ -1,4 +1,4 @@
-"""Commands: serving, and the organizations and clients that nobody can make over HTTP."""
+"""Commands: serving, the organizations and clients that nobody can make over HTTP, and events the broker lost."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -6,11 +6,13 @@ from typing import Annotated, TypeVar
 
 import typer
 
-from auth_service.app import build_app
+from auth_service.app import build_app, outbox_replay
 from auth_service.domain.clients import UnknownScope, check_tenant_scopes
+from auth_service.messaging import PUBLISHED
 from auth_service.mongo.clients import Clients, ClientUnknown, OrganizationUnknown
 from auth_service.settings import Settings
 from convoke import mongo
+from convoke.commands.outbox import outbox_commands
 from convoke.logs import set_up_logs
 from convoke.serving import serve
 from convoke.settings import load_or_exit
@@ -40,6 +42,7 @@ def command_line() -> typer.Typer:
     clients.command("revoke")(_revoke_client)
     commands.add_typer(organizations, name="organizations")
     commands.add_typer(clients, name="clients")
+    commands.add_typer(outbox_commands(lambda: outbox_replay(load_or_exit(Settings)), PUBLISHED), name="outbox")
     return commands
 
 

@@ -33,6 +33,7 @@ from convoke.messaging.connections import Connections
 from convoke.messaging.dead_letters.office import DeadLetterOffice
 from convoke.messaging.dead_letters.store import DeadLetters
 from convoke.messaging.outbox import Outbox
+from convoke.messaging.outbox_replay import OutboxReplay, Source
 from convoke.serving import http_app
 from convoke.vault import Vault
 
@@ -95,5 +96,18 @@ async def dead_letter_office(settings: Settings) -> AsyncIterator[DeadLetterOffi
     vault, broker = Vault(settings.encryption_keys), publishing_broker(settings.rabbitmq_url.get_secret_value())
     letters = DeadLetters(database, vault, streams_of("booking-service"))
     yield DeadLetterOffice(letters, broker, previews(Sessions(database["sessions"], vault)))
+    await broker.stop()
+    client.close()
+
+
+@asynccontextmanager
+async def outbox_replay(settings: Settings) -> AsyncIterator[OutboxReplay]:
+    """Give what a command needs to tell again what was published."""
+    client = mongo.connect(settings.mongodb_url.get_secret_value())
+    database = mongo.database(client, settings.mongodb_database)
+    sessions = Sessions(database["sessions"], Vault(settings.encryption_keys))
+    addresses = Addresses(settings.public_url.rstrip("/"))
+    broker = publishing_broker(settings.rabbitmq_url.get_secret_value())
+    yield OutboxReplay([Source(sessions.collection, expander(sessions.documents, addresses))], broker)
     await broker.stop()
     client.close()

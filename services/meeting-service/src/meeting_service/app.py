@@ -19,6 +19,7 @@ from convoke.messaging.connections import Connections
 from convoke.messaging.dead_letters.office import DeadLetterOffice
 from convoke.messaging.dead_letters.store import DeadLetters
 from convoke.messaging.outbox import Outbox
+from convoke.messaging.outbox_replay import OutboxReplay, Source
 from convoke.serving import http_app
 from convoke.vault import Vault
 from meeting_service.auth import ANSWERS_WITHIN, AuthService, ZoomAccessTokens, ZoomConnections
@@ -156,6 +157,17 @@ async def dead_letter_office(settings: Settings) -> AsyncIterator[DeadLetterOffi
     vault, broker = Vault(settings.encryption_keys), publishing_broker(settings.rabbitmq_url.get_secret_value())
     letters = DeadLetters(database, vault, streams_of("meeting-service"))
     yield DeadLetterOffice(letters, broker, previews(Meetings(database, vault), utc_now))
+    await broker.stop()
+    client.close()
+
+
+@asynccontextmanager
+async def outbox_replay(settings: Settings) -> AsyncIterator[OutboxReplay]:
+    """Give what a command needs to tell again what was published."""
+    client = mongo.connect(settings.mongodb_url.get_secret_value())
+    meetings = Meetings(mongo.database(client, settings.mongodb_database), Vault(settings.encryption_keys))
+    broker = publishing_broker(settings.rabbitmq_url.get_secret_value())
+    yield OutboxReplay([Source(meetings.collection, expand(meetings.read, _marker_key(settings)))], broker)
     await broker.stop()
     client.close()
 

@@ -1,4 +1,4 @@
-"""Commands: serving, repairing what is owed to Zoom, and what an operator does with dead letters."""
+"""Commands: serving, repairing what is owed to Zoom, and dead letters and events that the broker lost."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
@@ -8,11 +8,13 @@ import typer
 
 from convoke.clock import utc_now
 from convoke.commands.dead_letters import dead_letter_commands
+from convoke.commands.outbox import outbox_commands
 from convoke.logs import set_up_logs
 from convoke.serving import serve
 from convoke.settings import load_or_exit
-from meeting_service.app import auditing, build_app, dead_letter_office, deciding, repairing
+from meeting_service.app import auditing, build_app, dead_letter_office, deciding, outbox_replay, repairing
 from meeting_service.domain.repairs import RepairPlan
+from meeting_service.messaging import PUBLISHED
 from meeting_service.ports import Refused
 from meeting_service.repairs import Repairs, Scope
 from meeting_service.settings import Settings
@@ -41,6 +43,7 @@ def command_line() -> typer.Typer:
     meetings.command("create-anew")(_create_anew)
     commands.add_typer(meetings, name="meetings")
     commands.add_typer(dead_letter_commands(lambda: dead_letter_office(load_or_exit(Settings))), name="dead-letters")
+    commands.add_typer(outbox_commands(lambda: outbox_replay(load_or_exit(Settings)), PUBLISHED), name="outbox")
     return commands
 
 

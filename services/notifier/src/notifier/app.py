@@ -18,6 +18,7 @@ from convoke.messaging.connections import Connections
 from convoke.messaging.dead_letters.office import DeadLetterOffice
 from convoke.messaging.dead_letters.store import DeadLetters
 from convoke.messaging.outbox import Outbox
+from convoke.messaging.outbox_replay import OutboxReplay, Source
 from convoke.serving import http_app
 from convoke.vault import Vault
 from notifier.handlers import Handlers
@@ -72,5 +73,18 @@ async def dead_letter_office(settings: Settings) -> AsyncIterator[DeadLetterOffi
     vault, broker = Vault(settings.encryption_keys), publishing_broker(settings.rabbitmq_url.get_secret_value())
     letters = DeadLetters(database, vault, streams_of("notifier"))
     yield DeadLetterOffice(letters, broker, previews(Correspondences(database, vault, utc_now), utc_now))
+    await broker.stop()
+    client.close()
+
+
+@asynccontextmanager
+async def outbox_replay(settings: Settings) -> AsyncIterator[OutboxReplay]:
+    """Give what a command needs to tell again what was published."""
+    client = mongo.connect(settings.mongodb_url.get_secret_value())
+    database = mongo.database(client, settings.mongodb_database)
+    store = Correspondences(database, Vault(settings.encryption_keys), utc_now)
+    mailroom = Mailroom(sender_address(settings.mail_from))
+    broker = publishing_broker(settings.rabbitmq_url.get_secret_value())
+    yield OutboxReplay([Source(store.collection, notifications(mailroom.message_id))], broker)
     await broker.stop()
     client.close()

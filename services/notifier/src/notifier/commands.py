@@ -1,12 +1,14 @@
-"""Commands: serving, and what an operator does with dead letters."""
+"""Commands: serving, and what an operator does with dead letters and with events that the broker lost."""
 
 import typer
 
 from convoke.commands.dead_letters import dead_letter_commands
+from convoke.commands.outbox import outbox_commands
 from convoke.logs import set_up_logs
 from convoke.serving import serve
 from convoke.settings import load_or_exit
-from notifier.app import build_app, dead_letter_office
+from notifier.app import build_app, dead_letter_office, outbox_replay
+from notifier.messaging import PUBLISHED
 from notifier.settings import Settings
 
 
@@ -15,6 +17,7 @@ def command_line() -> typer.Typer:
     commands = typer.Typer(add_completion=False, pretty_exceptions_enable=False, help=__doc__)
     commands.callback(invoke_without_command=True)(_serve_by_default)
     commands.add_typer(dead_letter_commands(lambda: dead_letter_office(load_or_exit(Settings))), name="dead-letters")
+    commands.add_typer(outbox_commands(lambda: outbox_replay(load_or_exit(Settings)), PUBLISHED), name="outbox")
     return commands
 
 
