@@ -69,11 +69,18 @@ BROKER_AND_DATABASE = (
         f"{_CONVOKE}/messaging/outbox.py",
         "                for event in self._expand(document, pending):\n"
         "                    await self._publisher.publish(event)\n"
-        '                confirmed.append(pending["id"])\n',
-        '                confirmed.append(pending["id"])\n'
+        "                confirmed.append(pending)\n",
+        "                confirmed.append(pending)\n"
         "                for event in self._expand(document, pending):\n"
         "                    await self._publisher.publish(event)\n",
         (f"{_OF_CONVOKE}/test_outbox.py",),
+    ),
+    Mutant(
+        "forget what was published",
+        f"{_CONVOKE}/messaging/outbox.py",
+        '"$slice": -PUBLISHED_KEPT',
+        '"$slice": 0',
+        (f"{_OF_CONVOKE}/test_outbox_replay.py",),
     ),
     Mutant(
         "never sweep the outbox",
