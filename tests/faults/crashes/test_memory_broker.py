@@ -20,11 +20,14 @@ from convoke.messaging.broker import (
     publishing_broker,
 )
 from convoke.messaging.cloudevents import CONTENT_TYPE, Event
-from convoke.messaging.consumer import Handler, Subscription, subscribe
+from convoke.messaging.consumer import PAUSES_BETWEEN_ATTEMPTS, Handler, Subscription, subscribe
 from tests.faults.crashes.effects import Effects, Life
 from tests.faults.crashes.memory_broker import MemoryBroker, Queues
 from tests.integration.convoke.conftest import Wire, sample_with
 from tests.support.eventually import eventually
+
+ATTEMPTS = 1 + len(PAUSES_BETWEEN_ATTEMPTS)
+"""How often a handler gets one delivery before its error counts."""
 
 EVENT_TYPES = sorted({event.event_type for stream in TOPOLOGY for event in stream.events})
 
@@ -158,14 +161,14 @@ async def test_what_is_handled_is_gone(broker: Broker):
 
 
 async def test_what_fails_again_and_again_is_put_aside(broker: Broker):
-    handled = Handled([KeyError("a defect") for _ in range(3)])
+    handled = Handled([KeyError("a defect") for _ in range(ATTEMPTS)])
     consumed_by(broker, handled)
     await publish(broker, "meeting.ready.v1")
     await broker.consume()
     await has(broker, STREAM.dead_letter_queue, 1)
     await broker.end()
     await has(broker, STREAM.queue, 0)
-    assert len(handled.deliveries) == 3
+    assert len(handled.deliveries) == ATTEMPTS
 
 
 async def test_what_cannot_be_read_is_put_aside(broker: Broker):
@@ -180,14 +183,23 @@ async def test_what_cannot_be_read_is_put_aside(broker: Broker):
 
 
 async def test_what_is_given_back_is_handed_over_again(broker: Broker):
-    handled = Handled([RejectMessage(requeue=True)])
+    handled = Handled([RejectMessage(requeue=True) for _ in range(ATTEMPTS)])
     consumed_by(broker, handled)
     await publish(broker, "meeting.ready.v1")
     await broker.consume()
-    await eventually(lambda: len(handled.deliveries) == 2)
+    await eventually(lambda: len(handled.deliveries) == ATTEMPTS + 1)
     await broker.end()
     await has(broker, STREAM.queue, 0)
     await has(broker, STREAM.dead_letter_queue, 0)
+
+
+async def test_what_is_rejected_the_broker_puts_aside_itself(broker: Broker):
+    consumed_by(broker, Handled([RejectMessage(requeue=False) for _ in range(ATTEMPTS)]))
+    await publish(broker, "meeting.ready.v1")
+    await broker.consume()
+    await has(broker, STREAM.dead_letter_queue, 1)
+    await broker.end()
+    await has(broker, STREAM.queue, 0)
 
 
 async def test_what_is_put_back_into_one_queue_goes_to_its_dead_letters_only(broker: Broker):
