@@ -150,7 +150,7 @@ async def but_for_the_outbox(world: World, session: Session) -> Document:
     """Return what is stored of a session; what is to be told of it may be published meanwhile."""
     found = await world.meetings.find(session.id)
     assert found
-    return found | {"outbox": None}
+    return found | {"outbox": None, "published": None}
 
 
 async def test_what_is_parked_for_the_day_is_told_and_left_alone(world: World):
