@@ -13,7 +13,7 @@ POINTS = {
     "cancel_during_create": 66,
     "session_of_three_seats": 161,
     "reconnect": 187,
-    "reconnect_another_user": 89,
+    "reconnect_another_user": 88,
     "daily_limit": 80,
 }
 """The effects of each scenario. Each is tried in every way of `effects.HOWS`."""
