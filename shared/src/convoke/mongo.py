@@ -63,6 +63,20 @@ def database(client: Client, name: str) -> Database:
     )
 
 
+async def find_surely(collection: Collection, the_one: Document, projection: Document | None = None) -> Document | None:
+    """Return the one document that `the_one` can match; None only where it was not there when this was called.
+
+    Before MongoDB 8 a primary that was just elected may not show a majority read what its predecessor had confirmed
+    (MongoDB: SERVER-53813). A linearizable read waits until it does, at the price of a write to a majority; so only
+    nothing is asked for twice. Raises what MongoDB raises while it is away.
+    """
+    found = await collection.find_one(the_one, projection)
+    if found is not None:
+        return found
+    linearizable = collection.with_options(read_concern=ReadConcern("linearizable"))
+    return await linearizable.find_one(the_one, projection, max_time_ms=ANSWER_WITHIN)
+
+
 def is_refusal_of_document(error: Exception) -> bool:
     """Tell whether a sound MongoDB refused what was to be written: it would refuse the same again."""
     return isinstance(error, DuplicateKeyError) or (isinstance(error, OperationFailure) and error.code in TOO_LARGE)

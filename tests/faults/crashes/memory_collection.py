@@ -116,7 +116,7 @@ class MemoryCollection:
 
         return await self._do("find_and_update", act) if self._has_effect(query, upsert=upsert) else None
 
-    async def find_one(self, query: Document, projection: Document | None = None) -> Document | None:
+    async def find_one(self, query: Document, projection: Document | None = None, **_: Any) -> Document | None:
         found = next(self.stored.find(query), None)
         return _projected(copied(found), projection) if found else None
 

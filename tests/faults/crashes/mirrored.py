@@ -41,8 +41,8 @@ class MirroredCollection:
     async def find_one_and_update(self, *update: Any, **options: Any) -> Any:
         return await self._both("find_one_and_update", *update, **options)
 
-    async def find_one(self, *query: Any) -> Any:
-        return await self._both("find_one", *query)
+    async def find_one(self, *query: Any, **options: Any) -> Any:
+        return await self._both("find_one", *query, **options)
 
     def find(self, *query: Any) -> "_MirroredCursor":
         return _MirroredCursor(self._one_at_a_time, lambda: self._memory.find(*query), self._real.find(*query))

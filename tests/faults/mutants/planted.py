@@ -37,6 +37,13 @@ BROKER_AND_DATABASE = (
         (f"{_OF_CONVOKE}/test_mongo.py",),
     ),
     Mutant(
+        "take a new primary's word that there is none",
+        f"{_CONVOKE}/mongo.py",
+        "    if found is not None:\n        return found\n",
+        "    return found\n",
+        (f"{_OF_CONVOKE}/test_finding_surely.py",),
+    ),
+    Mutant(
         "publish without mandatory",
         f"{_CONVOKE}/messaging/publisher.py",
         "mandatory=True",

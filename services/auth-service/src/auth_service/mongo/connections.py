@@ -25,7 +25,7 @@ from convoke.contracts import ZoomConnected, ZoomDisconnected
 from convoke.due_work import Claim
 from convoke.ids import new_id
 from convoke.messaging.outbox import entry
-from convoke.mongo import Database, Document
+from convoke.mongo import Database, Document, find_surely
 from convoke.vault import Vault
 
 DisconnectReason = Literal["user", "deauthorized"]
@@ -49,11 +49,12 @@ class Connections:
         await self.collection.create_index("zoom_account_id", name="zoom_account")
 
     async def find(self, organization_id: str, connection_id: str) -> Connection | None:
-        document = await self.collection.find_one({"_id": connection_id, "organization_id": organization_id})
+        the_one = {"_id": connection_id, "organization_id": organization_id}
+        document = await find_surely(self.collection, the_one)
         return connection_of(document) if document else None
 
     async def owned_by(self, owner: Owner) -> Connection | None:
-        document = await self.collection.find_one(_owner(owner))
+        document = await find_surely(self.collection, _owner(owner))
         return connection_of(document) if document else None
 
     async def page(self, organization_id: str, after: str, limit: int) -> list[Connection]:
@@ -76,7 +77,7 @@ class Connections:
     async def connect(self, owner: Owner, user: ZoomUser, tokens: Tokens) -> Document:
         """Make the owner's connection, or give it these tokens; returns the document, whose outbox says so."""
         while True:
-            known = await self.collection.find_one(_owner(owner))
+            known = await find_surely(self.collection, _owner(owner))
             document = await (self._reconnect(known, user, tokens) if known else self._add(owner, user, tokens))
             if document:
                 return document

@@ -11,7 +11,7 @@ from booking_service.domain.catalog import EventType, Host, Location, ZoomOption
 from booking_service.domain.refusals import TooMuchAtOnce
 from booking_service.mongo.answers import Answers
 from booking_service.mongo.paging import Page, page_of
-from convoke.mongo import Collection, Document
+from convoke.mongo import Collection, Document, find_surely
 from convoke.vault import Vault
 
 Item = TypeVar("Item", bound=Host | EventType)
@@ -59,9 +59,8 @@ class Catalog(Generic[Item]):
         return answer
 
     async def get(self, organization_id: str, item_id: str) -> Item | None:
-        document = await self._collection.find_one(
-            {"_id": item_id, "organization_id": organization_id}, {"idempotency": 0}
-        )
+        the_one = {"_id": item_id, "organization_id": organization_id}
+        document = await find_surely(self._collection, the_one, {"idempotency": 0})
         return self._of_document(document) if document else None
 
     async def page(self, organization_id: str, *, limit: int, cursor: str | None) -> Page[Item]:

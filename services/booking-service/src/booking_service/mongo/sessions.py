@@ -18,7 +18,7 @@ from booking_service.mongo.answers import Answers
 from booking_service.mongo.paging import Page, page_of
 from booking_service.mongo.session_documents import SessionDocuments, token_hash
 from convoke.messaging.outbox import OUTBOX_LIMIT
-from convoke.mongo import Collection, Document
+from convoke.mongo import Collection, Document, find_surely
 from convoke.vault import Vault
 
 LONGEST_TIMELINE = 200
@@ -122,11 +122,13 @@ class Sessions:
         return done.matched_count == 1
 
     async def find(self, organization_id: str, booking_id: str) -> Stored | None:
-        return await self._find({"organization_id": organization_id, "seats.id": booking_id})
+        document = await find_surely(self.collection, {"organization_id": organization_id, "seats.id": booking_id})
+        return self._stored(document)
 
     async def find_by_token(self, kind: Literal["join", "manage"], token: str) -> Stored | None:
         """Return the session that an address is of; whoever knows the token needs no tenant."""
-        return await self._find({f"seats.{kind}_hash": token_hash(token)})
+        # Anybody may ask for any token, so a miss must stay cheap.
+        return self._stored(await self.collection.find_one({f"seats.{kind}_hash": token_hash(token)}))
 
     async def page(
         self,
@@ -179,7 +181,7 @@ class Sessions:
     async def meeting_revision(self, organization_id: str, session_id: str) -> int:
         """Return the revision of what meeting-service said last of a session. Raises BookingNotFound."""
         session = {"_id": session_id, "organization_id": organization_id}
-        document = await self.collection.find_one(session, {"meeting.revision": 1})
+        document = await find_surely(self.collection, session, {"meeting.revision": 1})
         if document is None:
             raise BookingNotFound(f"this service has no session '{session_id}'")
         return int(document["meeting"]["revision"])
@@ -192,12 +194,11 @@ class Sessions:
         await self._must_know(booking)
         return False
 
-    async def _find(self, query: Document) -> Stored | None:
-        document = await self.collection.find_one(query)
+    def _stored(self, document: Document | None) -> Stored | None:
         return Stored(self.documents.session(document), document) if document else None
 
     async def _must_know(self, query: Document) -> None:
-        if await self.collection.find_one(query, {"_id": 1}) is None:
+        if await find_surely(self.collection, query, {"_id": 1}) is None:
             raise BookingNotFound("the message is about a booking that this service does not have")
 
     def _pushed(self, session_id: str, record: Record) -> dict[str, list[Document]]:
