@@ -159,7 +159,9 @@ async def test_no_write_waits_for_its_majority_without_end(sent: Sent):
 
 
 async def test_every_read_is_of_what_a_majority_has_though_the_default_may_be_rolled_back(sent: Sent):
-    assert [one for one in sent.reads if one.get("readConcern", {}).get("level") != "majority"] == []
+    """Who says that there is none asks once more, for more: see test_finding_surely."""
+    enough = {"majority", "linearizable"}
+    assert [one for one in sent.reads if one.get("readConcern", {}).get("level") not in enough] == []
 
 
 async def test_every_read_asks_the_primary_though_the_address_prefers_a_secondary(sent: Sent):
