@@ -35,6 +35,7 @@ async def test_the_token_of_a_hosts_own_connection_works_at_zoom(
     assert answer.headers["cache-control"] == "no-store"
     assert body["connection_id"] == own["id"]
     assert (body["zoom_user_id"], body["email"], body["api_url"]) == ("host-2", "host-2@example.com", sandbox)
+    assert (body["zoom_account_id"], body["plan"]) == ("account-pro", "licensed")
     assert "meeting:write:meeting" in body["scopes"]
     assert await zoom.accepts(body["access_token"])
 

@@ -12,6 +12,7 @@ from structlog.stdlib import BoundLogger, get_logger
 from auth_service.domain.connections import (
     Connection,
     ConnectionPaused,
+    Plan,
     ReauthorizationRequired,
     ZoomNeverConnected,
     ZoomNotConnected,
@@ -77,6 +78,8 @@ class AccessTokenAnswer(BaseModel):
     expires_at: Instant
     api_url: str
     zoom_user_id: str
+    zoom_account_id: str
+    plan: Plan
     email: str
     scopes: tuple[str, ...]
     connected_since: Instant
@@ -130,6 +133,8 @@ def _answer(connection: Connection, access_token: str) -> AccessTokenAnswer:
         expires_at=connection.expires_at,
         api_url=connection.api_url,
         zoom_user_id=connection.user.id,
+        zoom_account_id=connection.user.account_id,
+        plan=connection.user.plan,
         email=connection.user.email,
         scopes=connection.scopes,
         connected_since=connection.connected_since,
