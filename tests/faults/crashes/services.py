@@ -40,6 +40,7 @@ from meeting_service.zoom.breaker import BehindBreaker
 from meeting_service.zoom.budget import DailyBudget, WithinBudget
 from meeting_service.zoom.client import ZoomMeetings
 from meeting_service.zoom.outages import Outages
+from meeting_service.zoom.pacing import Paced
 from meeting_service.zoom.probe import LEASE as PROBE_LEASE
 from meeting_service.zoom.probe import Prober
 from notifier.handlers import Handlers as NotifierHandlers
@@ -69,6 +70,7 @@ class Surroundings(Protocol):
     def tokens(self) -> AccessTokens: ...
     @property
     def post(self) -> SmtpPost: ...
+    async def pause(self, seconds: float) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -131,7 +133,7 @@ def built(around: Surroundings, clock: Clock) -> Services:
     meeting_outbox = Outbox(meetings.collection, publisher, expand(meetings.read, MARKER_KEY), clock)
     budget = DailyBudget(around.database("meeting"), clock)
     unguarded, outages = ZoomMeetings(around.to_zoom, clock), Outages(around.database("meeting"))
-    zoom = BehindBreaker(WithinBudget(unguarded, budget, clock), outages, clock)
+    zoom = BehindBreaker(Paced(WithinBudget(unguarded, budget, clock), clock, around.pause), outages, clock)
     prober = Prober(unguarded, outages, zoom.last_access, meetings, clock)
     reconciler = Reconciler(meetings, scans, zoom, around.tokens, MARKER_KEY, meeting_outbox, clock)
     scanner = Scanner(scans, meetings, zoom, around.tokens, MARKER_KEY, clock)

@@ -65,6 +65,9 @@ class Surrounding:
     def database(self, name: str) -> Any:
         return _Database(self, name)
 
+    async def pause(self, seconds: float) -> None:
+        await self.world.pass_time(timedelta(seconds=seconds))
+
 
 @dataclass
 class _Database:

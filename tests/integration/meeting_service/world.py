@@ -49,6 +49,8 @@ class TokensOfHost:
     replaced: int = 0
     replaces_with_better: bool = True
     connected_since: datetime = EVER
+    zoom_account_id: str = "account-pro"
+    plan: str = "licensed"
 
     async def to_make(self, _organization_id: str, _host_id: str) -> Access:
         return self._access()
@@ -67,7 +69,15 @@ class TokensOfHost:
             self.refusals_left -= 1
             raise self.refusal
         api_url = str(self.host.http.base_url).rstrip("/")
-        return Access("zcn_1", self.host.user_id, self.host.access_token, api_url, self.connected_since)
+        return Access(
+            "zcn_1",
+            self.host.user_id,
+            self.host.access_token,
+            api_url,
+            self.connected_since,
+            self.zoom_account_id,
+            self.plan,
+        )
 
 
 @dataclass

@@ -35,6 +35,14 @@ async def test_a_token_comes_with_its_owner_and_the_address_to_use_it_at():
     assert access.connected_since == datetime(2030, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 
+async def test_an_answer_may_say_the_account_and_plan_of_the_user_and_need_not():
+    told = GOOD | {"zoom_account_id": "a1", "plan": "licensed"}
+    access = await tokens(httpx.Response(200, json=told)).to_make("org_1", "hst_1")
+    assert (access.zoom_account_id, access.plan) == ("a1", "licensed")
+    access = await tokens(httpx.Response(200, json=GOOD)).to_make("org_1", "hst_1")
+    assert (access.zoom_account_id, access.plan) == ("", "unknown")
+
+
 @pytest.mark.parametrize(
     ("answer", "code"),
     [

@@ -44,8 +44,12 @@ from meeting_service.zoom.breaker import BehindBreaker
 from meeting_service.zoom.budget import DailyBudget, WithinBudget
 from meeting_service.zoom.client import PHASES, ZoomMeetings
 from meeting_service.zoom.outages import Outages
+from meeting_service.zoom.pacing import Paced
 from meeting_service.zoom.probe import LEASE as PROBE_LEASE
 from meeting_service.zoom.probe import Prober
+
+RECONCILED_AT_ONCE = 32
+"""Up to 16 of these wait for turns at one paid Zoom account (zoom.pacing); other accounts do not wait for them."""
 
 SCANS_LOOKED_FOR_EVERY = 10.0
 """Seconds; nobody waits for a scan."""
@@ -70,10 +74,10 @@ def build_app(settings: Settings) -> FastAPI:
     tokens = ZoomAccessTokens(auth)
     budget = DailyBudget(database, utc_now)
     unguarded, outages = ZoomMeetings(to_zoom), Outages(database)
-    zoom = BehindBreaker(WithinBudget(unguarded, budget, utc_now), outages, utc_now)
+    zoom = BehindBreaker(Paced(WithinBudget(unguarded, budget, utc_now), utc_now), outages, utc_now)
     reconciler = Reconciler(meetings, scans, zoom, tokens, marker_key, outbox, utc_now)
     due = DueWork(meetings.collection, LEASE)
-    worker = Worker(due, reconciler.reconcile)
+    worker = Worker(due, reconciler.reconcile, concurrency=RECONCILED_AT_ONCE)
     scanner = Scanner(scans, meetings, zoom, tokens, marker_key, utc_now)
     due_scans = DueWork(scans.collection, SCAN_LEASE)
     scanning = Worker(due_scans, scanner.scan, concurrency=2, look_every=SCANS_LOOKED_FOR_EVERY)
@@ -144,7 +148,9 @@ async def auditing(settings: Settings) -> AsyncIterator[Audit]:
         httpx.AsyncClient(timeout=PHASES, trust_env=False) as to_zoom,
     ):
         tokens = ZoomAccessTokens(_auth_service(to_auth, settings))
-        scanner = Scanner(scans, meetings, ZoomMeetings(to_zoom), tokens, _marker_key(settings), utc_now)
+        scanner = Scanner(
+            scans, meetings, Paced(ZoomMeetings(to_zoom), utc_now), tokens, _marker_key(settings), utc_now
+        )
         yield Audit(scanner, scans, meetings)
     client.close()
 

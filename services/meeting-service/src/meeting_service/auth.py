@@ -132,6 +132,8 @@ def _access(token: dict[str, Any]) -> Access:
         token["access_token"],
         token["api_url"].rstrip("/"),
         datetime.fromisoformat(token["connected_since"]),
+        token.get("zoom_account_id", ""),
+        token.get("plan", "unknown"),
     )
 
 

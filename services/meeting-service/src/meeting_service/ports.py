@@ -21,7 +21,8 @@ EVER = datetime.min.replace(tzinfo=UTC)
 class Access:
     """A Zoom access token, whose it is, and where to use it. Never stored, never logged.
 
-    `connected_since` is when Zoom was first connected for whoever asked, whatever broke since.
+    `connected_since` is when Zoom was first connected for whoever asked, whatever broke since. The account and the plan
+    of its user decide how fast Zoom may be called; without them it is called as slowly as anybody.
     """
 
     connection_id: str
@@ -29,6 +30,8 @@ class Access:
     token: str
     api_url: str
     connected_since: datetime = EVER
+    zoom_account_id: str = ""
+    plan: str = "unknown"
 
 
 @dataclass(frozen=True)

@@ -20,8 +20,9 @@ Outcome = Literal["none", "ready", "failed", "canceled"]
 DOUBT_LASTS = timedelta(seconds=15)
 """How long after its intent a create may still take effect at Zoom.
 
-Longer than storing the intent, passing the breaker, counting it and our whole HTTP budget together
-(carry_out.INTENT_STORED_WITHIN, zoom.breaker.LOOKED_UP_WITHIN, zoom.budget.COUNTED_WITHIN, zoom.client.WITHIN).
+Longer than storing the intent, passing the breaker, its turn, counting it and our whole HTTP budget together
+(carry_out.INTENT_STORED_WITHIN, zoom.breaker.LOOKED_UP_WITHIN, zoom.pacing.TURN_WITHIN, zoom.budget.COUNTED_WITHIN,
+zoom.client.WITHIN).
 """
 
 WAITS_FOR_PEOPLE: frozenset[FailureCode] = frozenset(
@@ -240,6 +241,10 @@ class SessionMeeting:
         failing = self._recorded() if changed else self
         failed = replace(failing, reason=reason, failed_revision=self.session.revision)
         return replace(failed, failures=self.failures + 1, retry_at=retry_at)
+
+    def put_off(self, until: datetime) -> "SessionMeeting":
+        """It is not its turn at Zoom: nothing has failed, and nothing is tried before, whatever changes."""
+        return replace(self, retry_at=until, failed_revision=self.session.revision)
 
     def delayed(self, retry_at: datetime) -> "SessionMeeting":
         """Something could not be cleaned up; the session's own meeting does not depend on it."""

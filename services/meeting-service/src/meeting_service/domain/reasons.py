@@ -6,13 +6,14 @@ from typing import Literal, cast
 from convoke.contracts import FailureReason
 from convoke.contracts.meetings import FailureCode
 
-Cause = FailureCode | Literal["zoom_never_connected", "booked_before_zoom", "zoom_account_limit"]
-"""A code, or a case of `zoom_not_connected` in which something else is to be done."""
+Cause = FailureCode | Literal["zoom_never_connected", "booked_before_zoom", "zoom_account_limit", "zoom_paced"]
+"""A code, or a case of one of which something else is to be said."""
 
 _CASES: dict[Cause, FailureCode] = {
     "zoom_never_connected": "zoom_not_connected",
     "booked_before_zoom": "zoom_not_connected",
     "zoom_account_limit": "zoom_daily_limit",
+    "zoom_paced": "zoom_rate_limited",
 }
 
 _ON_REQUEST: frozenset[Cause] = frozenset({"zoom_never_connected", "booked_before_zoom"})
@@ -57,6 +58,10 @@ _TEXTS: dict[Cause, tuple[str, str]] = {
     ),
     "zoom_rate_limited": (
         "Zoom asks to slow down",
+        "Nothing to do: it follows by itself.",
+    ),
+    "zoom_paced": (
+        "Many meetings of this Zoom account wait for their turn",
         "Nothing to do: it follows by itself.",
     ),
     "zoom_unavailable": (

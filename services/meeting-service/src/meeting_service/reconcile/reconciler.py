@@ -35,6 +35,9 @@ LOOK_AT_PARKED_AFTER = timedelta(hours=1)
 ASK_PEOPLE_AFTER = 5
 """Failures in a row, about half a minute, after which refused tokens are a matter for the connection's owner."""
 
+UNTOLD_WAIT = timedelta(seconds=10)
+"""What waits for its turn at Zoom no longer than that is nobody's news."""
+
 MOST_STEPS = 10
 """Steps under one claim; more would be a loop, and waits for the lease to end."""
 
@@ -102,7 +105,7 @@ class Reconciler:
         try:
             await self._with_one_fresh_token(work, step)
         except Refused as refusal:
-            self._failed(work, step, refusal.cause, refusal.detail, refusal.retry_at)
+            self._refused(work, step, refusal)
         except AnotherUser:
             self._out_of_reach(work, step)
         except InDoubt as doubt:
@@ -132,6 +135,14 @@ class Reconciler:
                 work.state = work.state.look_later(work.state.session.ends_at)
             case _:
                 work.state = work.state.abandoned()
+
+    def _refused(self, work: Work, step: Step, refusal: Refused) -> None:
+        until = refusal.retry_at
+        if refusal.cause == "zoom_paced" and until and until - self.clock() <= UNTOLD_WAIT:
+            log.info("meeting.step_put_off", step=type(step).__name__.lower(), retry_at=until.isoformat())
+            work.state = work.state.put_off(until)
+        else:
+            self._failed(work, step, refusal.cause, refusal.detail, until)
 
     def _failed(self, work: Work, step: Step, cause: Cause, detail: str, retry_at: datetime | None) -> None:
         until = retry_at or self.clock() + _pause(code_of(cause), work.state.failures)

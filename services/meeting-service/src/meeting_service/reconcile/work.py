@@ -15,7 +15,7 @@ LEASE = timedelta(seconds=20)
 """Longer than one call to Zoom; every stored state renews it, and none is called with too little of it left."""
 
 CALL_BUDGET = timedelta(seconds=14)
-"""What has to be left of the lease before a call to Zoom (zoom.client.WITHIN, what the breaker and the
+"""What has to be left of the lease before a call to Zoom (zoom.client.WITHIN, what the breaker, its turn and the
 budget take, and some for a busy machine)."""
 
 
