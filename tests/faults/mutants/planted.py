@@ -248,6 +248,13 @@ ZOOM = (
         (f"{_OF_MEETING}/test_budget.py",),
     ),
     Mutant(
+        "let a burst run into Zoom's limit a second",
+        f"{_MEETING}/zoom/pacing.py",
+        "        turn = max(now, self.free_at)\n",
+        "        turn = now\n",
+        (f"{_OF_MEETING}/test_pacing.py",),
+    ),
+    Mutant(
         "make links unasked for bookings from before Zoom",
         f"{_MEETING}/domain/meeting.py",
         "return connected_since is not None and (self.desired_at is None or self.desired_at >= connected_since)",
