@@ -6,7 +6,7 @@ import random
 import subprocess
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from local_stack.installation import OnProcesses
@@ -26,6 +26,7 @@ _BOOKINGS_AN_ORGANIZATION = 45
 _AT_ONCE = 24
 _SAYS_EVERY = 3.0
 _LONGEST_LOAD = 900.0
+_PAUSE_OF_THE_LAST = 0.5
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,7 @@ class _Run:
     client: Client
     processes: Processes
     chance: random.Random
+    is_filled_up: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def whole(self) -> Report:
         began = time.monotonic()
@@ -73,6 +75,7 @@ class _Run:
         try:
             await schedule.run(self.size.faults, names)
             await schedule.fill_up(self.size.faults, names)
+            self.is_filled_up.set()
             self.ledger.show("all faults are over: everything is to come to rest")
             await self.stage.heal()
             await self.processes.all_back()
@@ -117,7 +120,7 @@ class _Run:
         return await asyncio.gather(*(one(number) for number in range(count)))
 
     async def _load(self, orders: Orders) -> list[BaseException]:
-        """Make all bookings, no faster than faults go by, so that each is met by some."""
+        """Make all bookings, no faster than faults go by, so that each is met by some; then some more for the last."""
         at_once, chance = asyncio.Semaphore(_AT_ONCE), random.Random(self.chance.random())  # noqa: S311
         failures: list[BaseException] = []
 
@@ -134,6 +137,9 @@ class _Run:
                 await eventually(functools.partial(self._may_begin, number), within=_LONGEST_LOAD)
                 group.create_task(one(orders.new()))
                 await asyncio.sleep(0)
+            while not self.is_filled_up.is_set():
+                group.create_task(one(orders.new()))
+                await asyncio.sleep(_PAUSE_OF_THE_LAST)
         return failures
 
     def _may_begin(self, number: int) -> bool:

@@ -168,11 +168,13 @@ class Connections:
         )
 
     async def _add(self, owner: Owner, user: ZoomUser, tokens: Tokens) -> Document | None:
-        now, connection_id = self._clock(), new_id("zc")
+        connection_id = new_id("zc")
+        connected = self._connected(owner, connection_id, 1, user, tokens)
+        now = connected["connected_at"]
         document = {
             "_id": connection_id,
             **_owner(owner),
-            **self._connected(owner, connection_id, 1, user, tokens),
+            **connected,
             "connected_since": now,
             "enabled_for_new_bookings": True,
             "revision": 1,
