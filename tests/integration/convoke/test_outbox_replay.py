@@ -200,6 +200,7 @@ async def test_a_broker_that_is_away_or_refuses_ends_it(
     nobody = publishing_broker(f"amqp://guest:guest@127.0.0.1:{free_port()}/")
     with pytest.raises(NotPublished, match="RabbitMQ cannot be reached"):
         await tell(OutboxReplay([Source(collection, events_of)], nobody), Wanted(EVER))
+    await nobody.stop()
     await published(outbox, collection, wire, thing(1, told()))
     await collection.insert_one(thing(2, published=[told(PrivacyErased)]))
     with pytest.raises(Refused):

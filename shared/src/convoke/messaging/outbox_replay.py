@@ -6,7 +6,8 @@ document's present snapshot and revision. Who knows that revision already change
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -76,11 +77,12 @@ class OutboxReplay:
     async def tell(self, wanted: Wanted) -> AsyncIterator[Event[Any]]:
         """Publish each event and yield it once the broker has it; safe to repeat. Raises NotPublished."""
         await self._connect()
-        async for event in self._events(wanted):
-            await self._publisher.publish(event)
-            yield event
+        async with aclosing(self._events(wanted)) as events:
+            async for event in events:
+                await self._publisher.publish(event)
+                yield event
 
-    async def _events(self, wanted: Wanted) -> AsyncIterator[Event[Any]]:
+    async def _events(self, wanted: Wanted) -> AsyncGenerator[Event[Any]]:
         for source in self._sources:
             async for document in source.collection.find(wanted.query).batch_size(READ_AT_ONCE):
                 for event in self._events_of(source, document, wanted):
