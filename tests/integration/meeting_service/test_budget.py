@@ -97,6 +97,18 @@ async def test_zooms_own_refusal_ends_the_day_for_that_host(world: World):
     assert await world.calls("create_meeting") == 1
 
 
+@pytest.mark.parametrize("kind", ["rate_limited_host", "rate_limited_day"])
+async def test_a_limit_that_zoom_names_just_after_midnight_is_yesterdays_and_costs_no_day(world: World, kind: str):
+    """Zoom's clock is not ours: what waited for midnight may come back before it is midnight there."""
+    world.clock.now = datetime(2029, 3, 5, 0, 0, 2, tzinfo=UTC)
+    await world.app.fault("create_meeting", kind)
+    await world.book()
+    await world.work(replica(world))
+    world.clock.advance(minutes=2)
+    await world.work(replica(world))
+    assert await world.told_types() == ["meeting.failed.v1", "meeting.ready.v1"]
+
+
 async def test_the_accounts_daily_limit_is_not_taken_for_the_hosts(world: World):
     await world.app.fault("create_meeting", "rate_limited_day")
     with pytest.raises(Refused) as refusal:

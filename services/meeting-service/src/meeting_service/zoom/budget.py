@@ -15,7 +15,7 @@ from convoke.clock import Clock
 from convoke.mongo import REDELIVERABLE, Collection, Database, Document
 from meeting_service.domain.body import START, Body
 from meeting_service.ports import Access, FoundMeeting, MeetingDetails, Refused, TokenRefused, Zoom
-from meeting_service.zoom.errors import HostLimitReached, NotAsked, after_midnight
+from meeting_service.zoom.errors import HostLimitReached, NotAsked, after_midnight, is_new_day
 
 CHANGES_A_DAY = 100
 RESERVE = 10
@@ -94,7 +94,8 @@ class WithinBudget:
         try:
             yield
         except HostLimitReached:
-            await self.budget.fill(day)
+            # Of a day that is new here only, it says nothing: filled, that day would be lost for this host.
+            await (self.budget.give_back(day) if is_new_day(self.clock()) else self.budget.fill(day))
             raise
         except TokenRefused:  # counted for nobody: Zoom does not know whose it was
             await self.budget.give_back(day)

@@ -23,6 +23,12 @@ SECOND_PASSES = (1.0, 2.0)
 AFTER_MIDNIGHT = (0.0, 30.0)
 """Seconds likewise, in which a new day's work begins."""
 
+DAY_IS_NEW_FOR = timedelta(minutes=5)
+"""A day's limit that Zoom names so early may still be that of the day before: our clock and Zoom's differ."""
+
+NEW_DAY_COMES = (30.0, 90.0)
+"""Seconds likewise, after which Zoom is asked again then."""
+
 
 class HostLimitReached(Refused):
     """One host has used what Zoom allows a user a day; others of the account go on."""
@@ -70,16 +76,31 @@ def _in_a_second(answer: ErrorAnswer, now: datetime) -> Refused:
 
 def after_midnight(now: datetime) -> datetime:
     """Return when the next day of UTC has begun, by which Zoom counts (Zoom: rate limits), spread a little."""
-    midnight = (now.astimezone(UTC) + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
+    midnight = _midnight(now + timedelta(days=1))
     return midnight + timedelta(seconds=uniform(*AFTER_MIDNIGHT))  # noqa: S311 - keeps no secret
 
 
+def is_new_day(now: datetime) -> bool:
+    """Tell whether a day of UTC has only just begun, so that at Zoom it may not have."""
+    return now - _midnight(now) < DAY_IS_NEW_FOR
+
+
+def _midnight(now: datetime) -> datetime:
+    return now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def _when_day_has_changed(now: datetime) -> datetime:
+    if is_new_day(now):
+        return now + timedelta(seconds=uniform(*NEW_DAY_COMES))  # noqa: S311 - keeps no secret
+    return after_midnight(now)
+
+
 def _host_limit_reached(answer: ErrorAnswer, now: datetime) -> HostLimitReached:
-    return HostLimitReached("zoom_daily_limit", f"Zoom said: {answer.message}", after_midnight(now))
+    return HostLimitReached("zoom_daily_limit", f"Zoom said: {answer.message}", _when_day_has_changed(now))
 
 
 def _account_limit_reached(answer: ErrorAnswer, now: datetime) -> Refused:
-    return Refused("zoom_account_limit", f"Zoom said: {answer.message}", after_midnight(now))
+    return Refused("zoom_account_limit", f"Zoom said: {answer.message}", _when_day_has_changed(now))
 
 
 _MEANINGS: tuple[tuple[Matches, Meaning], ...] = (
