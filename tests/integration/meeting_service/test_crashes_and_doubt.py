@@ -2,6 +2,7 @@
 
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -108,6 +109,20 @@ async def test_a_reschedule_while_a_create_is_in_doubt_moves_what_is_adopted(wor
     assert [
         event.data.session.starts_at for event in await world.told() if event.data.event_type == "meeting.ready.v1"
     ] == [moved.starts_at], "no time is announced that Zoom has not accepted"
+
+
+async def test_a_session_that_began_before_its_create_took_effect_gets_its_link(world: World):
+    """Zoom makes a start that has passed "now": that is no other time, and no update would move it back."""
+    began = world.clock() - timedelta(minutes=5)
+    await world.app.fault("create_meeting", "answer_lost")
+    session = await world.book(starts_at=began, ends_at=began + timedelta(minutes=45))
+    await world.work()
+    await past_the_doubt(world)
+    await world.work()
+    assert await world.told_types() == ["meeting.failed.v1", "meeting.ready.v1"]
+    await world.book(revision=2, title="Renamed", starts_at=session.starts_at, ends_at=session.ends_at)
+    await world.work()
+    assert await world.told_types() == ["meeting.ready.v1"]
 
 
 async def test_without_the_list_scope_a_create_stays_in_doubt_and_is_never_posted_twice(world: World):

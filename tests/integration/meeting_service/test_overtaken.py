@@ -251,6 +251,22 @@ async def test_a_time_that_has_passed_before_zoom_was_told_is_not_announced(worl
     assert failed.data.meeting.join_url, "the link still leads to the meeting"
 
 
+async def test_a_meeting_that_is_moved_inside_zoom_during_a_reschedule_has_the_bookings_time(world: World):
+    session = await world.book()
+    await world.work()
+    (meeting,) = await world.at_zoom()
+    moved = await world.reschedule(session)
+    starts = ["2029-03-09T09:00:00Z"]
+
+    async def the_host_moves_it_once() -> None:
+        if starts:
+            await world.tokens.host.change(meeting["id"], start_time=starts.pop())
+
+    await world.work(Interrupted(world.zoom, "get", the_host_moves_it_once))
+    assert [at(moved)[0]] == [one["start_time"] for one in await world.at_zoom()]
+    assert (await world.told_types())[-1] == "meeting.ready.v1"
+
+
 async def test_the_end_is_what_is_shown_when_failure_and_end_are_published_together(
     world: World, monkeypatch: pytest.MonkeyPatch
 ):

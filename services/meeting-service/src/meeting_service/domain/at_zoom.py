@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from convoke.contracts import DialIn
-from meeting_service.domain.body import Body, has_start_of
+from meeting_service.domain.body import Body, has_start_of, starts_as
 
 
 @dataclass(frozen=True)
@@ -26,12 +26,18 @@ class Seen:
     minutes: int | None
     agenda: str
 
-    def says(self, body: Body) -> bool:
+    def says(self, body: Body, now: datetime) -> bool:
         """Tell whether it is what a body says; a start or a duration that Zoom does not show is."""
-        return self.topic.strip() == body["topic"].strip() and self.is_at_time_of(body)
+        return self._has_words_of(body) and self._lasts_as(body) and starts_as(body, self.starts_at, now)
 
     def is_at_time_of(self, body: Body) -> bool:
-        return has_start_of(body, self.starts_at) and self.minutes in {None, body["duration"]}
+        return has_start_of(body, self.starts_at) and self._lasts_as(body)
+
+    def _has_words_of(self, body: Body) -> bool:
+        return self.topic.strip() == body["topic"].strip()
+
+    def _lasts_as(self, body: Body) -> bool:
+        return self.minutes in {None, body["duration"]}
 
     def as_listed(self, longest_agenda: int) -> "Seen":
         """Return what a list shows of it."""

@@ -4,7 +4,7 @@ Field limits and formats: Zoom, Meetings API, "Create a meeting" and "Update a m
 """
 
 import math
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from convoke.contracts import Session, ZoomOptions
@@ -35,6 +35,21 @@ def body_of(session: Session, marker: str) -> Body:
 def has_start_of(body: Body, starts_at: datetime | None) -> bool:
     """Tell whether a meeting starts as a body says; one for which Zoom says no start does."""
     return starts_at is None or starts_at.astimezone(UTC).strftime(START) == body["start_time"]
+
+
+def start_of(body: Body) -> datetime:
+    return datetime.strptime(body["start_time"], START).replace(tzinfo=UTC)
+
+
+def starts_as(body: Body, starts_at: datetime | None, now: datetime) -> bool:
+    """Tell whether a meeting starts as a body says, or, where that has passed, within the time that it says.
+
+    Zoom makes a start that has passed the time of the create, and leaves it alone in an update.
+    """
+    if has_start_of(body, starts_at) or starts_at is None:
+        return True
+    began = start_of(body)
+    return began <= now and began <= starts_at <= began + timedelta(minutes=body["duration"])
 
 
 def _chosen(options: ZoomOptions) -> Body:

@@ -158,10 +158,10 @@ class SessionMeeting:
             clean_up_at=None,
         )
 
-    def adopted(self, zoom_id: int, way_in: WayIn, seen: Seen) -> "SessionMeeting":
+    def adopted(self, zoom_id: int, way_in: WayIn, seen: Seen, now: datetime) -> "SessionMeeting":
         """The intended meeting was found; what was changed in it meanwhile, its mark included, is to be restored."""
         adopted, intent = self.created(zoom_id, way_in, seen), self.intent
-        if adopted.meeting is None or (intent and seen.says(intent.body) and seen.agenda == intent.body["agenda"]):
+        if adopted.meeting is None or (intent and seen.says(intent.body, now) and seen.agenda == intent.body["agenda"]):
             return adopted
         return replace(adopted, meeting=adopted.meeting.to_be_restored())
 

@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 from structlog.stdlib import BoundLogger, get_logger
 
 from convoke.clock import Clock
-from meeting_service.domain.at_zoom import Condemned, Decision, Intent, MeetingAtZoom
-from meeting_service.domain.body import Body, has_start_of
+from meeting_service.domain.at_zoom import Condemned, Decision, Intent, MeetingAtZoom, Seen
+from meeting_service.domain.body import Body, has_start_of, start_of, starts_as
 from meeting_service.domain.marker import MarkerKey, Reference
 from meeting_service.domain.steps import Create, Delete, Look, Resolve, Rest, Step, Update, Withdraw
 from meeting_service.mongo import Meetings
@@ -18,6 +18,7 @@ from meeting_service.ports import (
     AccessTokens,
     AnotherUser,
     FoundMeeting,
+    MeetingDetails,
     MeetingGone,
     Refused,
     TokenRefused,
@@ -102,7 +103,7 @@ class Steps:
             details = await self.zoom.get(access, oldest.id)
         except MeetingGone:  # deleted since it was listed: looking again tells what is left
             return
-        adopted = work.state.adopted(details.id, details.way_in, details.seen)
+        adopted = work.state.adopted(details.id, details.way_in, details.seen, self.clock())
         work.state = adopted.with_twins(tuple(twin.id for twin in twins))
         log.info("meeting.adopted", zoom_meeting_id=oldest.id, twins=len(twins))
 
@@ -116,7 +117,7 @@ class Steps:
             mark = self.marker_key.find(meeting.seen.agenda)
             if mark == reference:
                 marked.append(meeting)
-            elif mark is None and _may_come_of(intent, meeting):
+            elif mark is None and _may_come_of(intent, meeting, self.clock()):
                 alike.append(meeting)
         return marked or await self._only_one(alike, intent, work.state.decision)
 
@@ -139,17 +140,23 @@ class Steps:
     async def _update(self, work: Work, meeting: MeetingAtZoom, body: Body) -> None:
         """Push what the booking owns, then pull what Zoom owns: an update answers with nothing."""
         access = await self._access(work, meeting)
-        await work.hold()
-        work.has_sent = True
         try:
-            await self.zoom.update(access, meeting.id, body)
-            details = await self.zoom.get(access, meeting.id)
+            details = await self._push(work, access, meeting.id, body)
+            if _was_moved(body, details.seen, self.clock()):  # inside Zoom, before we looked: the booking's time wins
+                details = await self._push(work, access, meeting.id, body)
         except MeetingGone:
             work.state = work.state.gone()
             return
-        if not has_start_of(body, details.seen.starts_at):
+        if not _has_start_of(meeting, body, details.seen, self.clock()):
             raise Refused("zoom_rejected", "Zoom kept another time: it ignores one that has passed")
         work.state = work.state.updated(body, details.way_in, details.seen, self.clock())
+
+    async def _push(self, work: Work, access: Access, zoom_id: int, body: Body) -> MeetingDetails:
+        """Send a body, and return what Zoom has then."""
+        await work.hold()
+        work.has_sent = True
+        await self.zoom.update(access, zoom_id, body)
+        return await self.zoom.get(access, zoom_id)
 
     async def _look(self, work: Work, meeting: MeetingAtZoom) -> None:
         """See what somebody may have changed inside Zoom."""
@@ -190,9 +197,20 @@ def _user(work: Work, connection_id: str, zoom_user_id: str) -> ZoomUser:
     return ZoomUser(work.organization_id, connection_id, zoom_user_id)
 
 
-def _may_come_of(intent: Intent, meeting: FoundMeeting) -> bool:
+def _may_come_of(intent: Intent, meeting: FoundMeeting, now: datetime) -> bool:
     began = intent.started_at - CLOCKS_DIFFER_BY
-    return meeting.seen.says(intent.body) and meeting.created_at is not None and meeting.created_at >= began
+    return meeting.seen.says(intent.body, now) and meeting.created_at is not None and meeting.created_at >= began
+
+
+def _was_moved(body: Body, seen: Seen, now: datetime) -> bool:
+    """Tell whether Zoom has another start than it was just told: one that is ahead it does not ignore."""
+    return not has_start_of(body, seen.starts_at) and start_of(body) > now
+
+
+def _has_start_of(meeting: MeetingAtZoom, body: Body, seen: Seen, now: datetime) -> bool:
+    """Tell whether Zoom has accepted the start of a body; one that is not new may have passed since."""
+    is_new = bool(meeting.body) and meeting.body["start_time"] != body["start_time"]
+    return has_start_of(body, seen.starts_at) if is_new else starts_as(body, seen.starts_at, now)
 
 
 def _age(meeting: FoundMeeting) -> tuple[bool, datetime, int]:

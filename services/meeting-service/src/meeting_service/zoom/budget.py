@@ -13,7 +13,7 @@ from pymongo.errors import DuplicateKeyError
 
 from convoke.clock import Clock
 from convoke.mongo import REDELIVERABLE, Collection, Database, Document
-from meeting_service.domain.body import START, Body
+from meeting_service.domain.body import Body, start_of
 from meeting_service.ports import Access, FoundMeeting, MeetingDetails, Refused, TokenRefused, Zoom
 from meeting_service.zoom.errors import HostLimitReached, NotAsked, after_midnight, is_new_day
 
@@ -119,8 +119,7 @@ class WithinBudget:
 
 def allowed_for(body: Body, now: datetime) -> int:
     """Return how many changes of a host's day may be used before the one that this body makes."""
-    starts_at = datetime.strptime(body["start_time"], START).replace(tzinfo=UTC)
-    return CHANGES_A_DAY if starts_at - now <= NEAR else CHANGES_A_DAY - RESERVE
+    return CHANGES_A_DAY if start_of(body) - now <= NEAR else CHANGES_A_DAY - RESERVE
 
 
 def _used_up(allowed: int) -> str:
