@@ -177,9 +177,10 @@ async def test_a_reconnect_replaces_the_tokens_of_the_same_connection(product: C
 async def test_owners_who_connect_twice_at_once_still_have_one_connection(product: Caller, zoom: Zoom, database: Any):
     addresses = [await zoom.consent(await product.start("h1"), f"host-{n}") for n in range(1, 9)]
     pages = await asyncio.gather(*(product.come_back(address) for address in addresses))
-    assert {page.status_code for page in pages} == {200}
+    answers = [page.status_code for page in pages]
+    assert set(answers) <= {200, 409}, "who came back from Zoom before another one did may be overtaken"
     assert await database["connections"].count_documents({}) == 1
-    assert (await database["connections"].find_one())["tokens"]["version"] == 8
+    assert (await database["connections"].find_one())["tokens"]["version"] == answers.count(200) > 0
 
 
 async def test_a_host_and_the_organization_have_a_connection_each(product: Caller, connect: Connect):

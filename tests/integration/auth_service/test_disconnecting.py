@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import httpx
 import pytest
 from structlog.testing import capture_logs
 
@@ -145,3 +146,36 @@ async def test_a_refresh_that_is_answered_after_the_disconnect_brings_no_token_b
         assert await eventually(lambda: outcomes & {line["event"] for line in logged}, within=20)
     row = await settled(database)
     assert (row["status"], row["tokens"]["access"], row["tokens"]["refresh"]) == ("disconnected", "", "")
+
+
+async def finish_slowly(product: Caller, zoom: Zoom, user_id: str) -> asyncio.Task[httpx.Response]:
+    """Come back from Zoom's page with a code whose exchange is answered late; return the page that is to come."""
+    address = await zoom.consent(await product.start(), user_id)
+    await zoom.forget_calls()
+    await zoom.fault("token", "slow", delay_seconds=1)
+    page = asyncio.create_task(product.come_back(address))
+    assert await eventually(zoom.token_calls)
+    return page
+
+
+async def test_a_code_that_is_exchanged_while_the_owner_disconnects_brings_no_connection_back(
+    product: Caller, connect: Connect, zoom: Zoom, clock: MovableClock, database: Any
+):
+    own = await connect(product)
+    clock.advance(seconds=1)
+    page = await finish_slowly(product, zoom, "host-1")
+    clock.advance(seconds=1)
+    assert await disconnect(product, own["id"]) == 204
+    assert (await page).status_code == 409
+    row = await settled(database)
+    assert (row["status"], row["tokens"]["access"], row["tokens"]["refresh"]) == ("disconnected", "", "")
+
+
+async def test_a_code_that_is_exchanged_late_does_not_replace_the_zoom_user_who_was_connected_since(
+    product: Caller, connect: Connect, zoom: Zoom, clock: MovableClock
+):
+    page = await finish_slowly(product, zoom, "host-1")
+    clock.advance(seconds=1)
+    await connect(product, user_id="host-2")
+    assert (await page).status_code == 409
+    assert [connection["zoom_user_id"] for connection in await product.connections()] == ["host-2"]

@@ -4,7 +4,7 @@ import base64
 import hashlib
 import secrets
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from auth_service.domain.connections import Owner
 
@@ -23,13 +23,18 @@ class StateExpired(Exception):
     """The owner took longer than STATE_LIVES."""
 
 
+class AttemptOvertaken(Exception):
+    """While the code was exchanged, the owner disconnected or connected another Zoom user."""
+
+
 @dataclass(frozen=True)
 class Authorization:
-    """`requested_by` is the API client that began it."""
+    """`requested_by` is the API client that began it, `came_back_at` when its owner came back from Zoom."""
 
     owner: Owner
     requested_by: str
     code_verifier: str = field(repr=False)
+    came_back_at: datetime | None = None
 
 
 def new_state() -> str:

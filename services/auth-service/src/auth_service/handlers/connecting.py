@@ -28,12 +28,13 @@ class Connecting:
     async def finish(self, state: str, code: str) -> Connection:
         """Return the connection that the code is good for.
 
-        Raises what Authorizations.consume, Zoom.exchange and Zoom.me raise; the state is spent whatever happens.
+        Raises what Authorizations.consume, Zoom.exchange, Zoom.me and Connections.connect raise; the state is spent
+        whatever happens.
         """
         authorization = await self._authorizations.consume(state)
         tokens = await self._zoom.exchange(code, authorization.code_verifier)
         user = await self._zoom.me(tokens)
-        document = await self._connections.connect(authorization.owner, user, tokens)
+        document = await self._connections.connect(authorization, user, tokens)
         self._outbox.publish_soon(document)
         return connection_of(document)
 

@@ -8,7 +8,7 @@ from fastapi.responses import HTMLResponse
 from pydantic import BaseModel, ConfigDict
 from structlog.stdlib import BoundLogger, get_logger
 
-from auth_service.domain.authorizations import StateExpired, StateReused, StateUnknown
+from auth_service.domain.authorizations import AttemptOvertaken, StateExpired, StateReused, StateUnknown
 from auth_service.domain.connections import Owner
 from auth_service.handlers.connecting import Connecting
 from auth_service.http.callers import tenant
@@ -39,6 +39,11 @@ FAILURES: Mapping[type[Exception], Page] = {
         f"If you have just connected Zoom, there is nothing left to do. Otherwise: {_AGAIN}",
     ),
     StateExpired: Page(410, "This took too long", f"The link is good for ten minutes. {_AGAIN}"),
+    AttemptOvertaken: Page(
+        409,
+        "Something else was decided meanwhile",
+        f"While Zoom was answering, Zoom was disconnected or another account connected; it stays like that. {_AGAIN}",
+    ),
     GrantRefused: Page(400, "Zoom refused the authorization", f"It may have expired on the way. {_AGAIN}"),
     AccessRefused: Page(
         403,

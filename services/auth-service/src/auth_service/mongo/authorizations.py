@@ -64,6 +64,7 @@ class Authorizations:
             owner=Owner(organization_id, found["host_id"]),
             requested_by=found["requested_by"],
             code_verifier=self._vault.decrypt(found["code_verifier"], organization_id, state_hash, "code_verifier"),
+            came_back_at=now,
         )
 
     async def _why_not(self, state_hash: str) -> StateUnknown | StateReused | StateExpired:

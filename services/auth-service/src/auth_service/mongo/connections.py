@@ -10,6 +10,7 @@ from typing import Any, Literal
 from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError
 
+from auth_service.domain.authorizations import AttemptOvertaken, Authorization
 from auth_service.domain.connections import (
     Connection,
     Owner,
@@ -74,11 +75,16 @@ class Connections:
             found.setdefault(document["organization_id"], []).append(document["_id"])
         return found
 
-    async def connect(self, owner: Owner, user: ZoomUser, tokens: Tokens) -> Document:
-        """Make the owner's connection, or give it these tokens; returns the document, whose outbox says so."""
+    async def connect(self, attempt: Authorization, user: ZoomUser, tokens: Tokens) -> Document:
+        """Make the owner's connection, or give it these tokens; returns the document, whose outbox says so.
+
+        Raises AttemptOvertaken.
+        """
         while True:
-            known = await find_surely(self.collection, _owner(owner))
-            document = await (self._reconnect(known, user, tokens) if known else self._add(owner, user, tokens))
+            known = await find_surely(self.collection, _owner(attempt.owner))
+            document = await (
+                self._reconnect(known, attempt, user, tokens) if known else self._add(attempt, user, tokens)
+            )
             if document:
                 return document
 
@@ -147,7 +153,13 @@ class Connections:
         return await self._change(
             {**_at_version(connection), "status": connection.status},
             {
-                "$set": {"status": "disconnected", **_ERASED, "refresh": _NO_REFRESH, "lease": None},
+                "$set": {
+                    "status": "disconnected",
+                    "decided_at": self._clock(),
+                    **_ERASED,
+                    "refresh": _NO_REFRESH,
+                    "lease": None,
+                },
                 "$inc": {"tokens.version": 1},
                 "$unset": {"due_at": ""},
                 "$push": {"outbox": entry(ZoomDisconnected, self._clock(), reason=reason)},
@@ -167,8 +179,8 @@ class Connections:
             *_row(connection.owner, connection.id, "refresh", connection.token_version),
         )
 
-    async def _add(self, owner: Owner, user: ZoomUser, tokens: Tokens) -> Document | None:
-        connection_id = new_id("zc")
+    async def _add(self, attempt: Authorization, user: ZoomUser, tokens: Tokens) -> Document | None:
+        connection_id, owner = new_id("zc"), attempt.owner
         connected = self._connected(owner, connection_id, 1, user, tokens)
         now = connected["connected_at"]
         document = {
@@ -176,6 +188,7 @@ class Connections:
             **_owner(owner),
             **connected,
             "connected_since": now,
+            "decided_at": attempt.came_back_at,
             "enabled_for_new_bookings": True,
             "revision": 1,
             "outbox": [entry(ZoomConnected, now)],
@@ -186,11 +199,15 @@ class Connections:
             return None
         return document
 
-    async def _reconnect(self, known: Document, user: ZoomUser, tokens: Tokens) -> Document | None:
+    async def _reconnect(
+        self, known: Document, attempt: Authorization, user: ZoomUser, tokens: Tokens
+    ) -> Document | None:
         connection = connection_of(known)
+        if _is_overtaken(attempt, known, user):
+            raise AttemptOvertaken
         connected = self._connected(connection.owner, connection.id, connection.token_version + 1, user, tokens)
         # Rows from before this field was kept have it from `connected_at`, which changes here.
-        kept = {"connected_since": connection.connected_since}
+        kept = {"connected_since": connection.connected_since, "decided_at": attempt.came_back_at}
         was = connection.user.id if connection.user.id != user.id else None
         return await self._change(
             _at_version(connection),
@@ -259,6 +276,16 @@ def connection_of(document: Document) -> Connection:
         refresh_failures=refresh["failures"],
         refresh_failed_at=refresh["failed_at"],
     )
+
+
+def _is_overtaken(attempt: Authorization, known: Document, user: ZoomUser) -> bool:
+    """Tell whether the owner has decided otherwise since coming back from Zoom.
+
+    Tokens of the same user are no other decision, and which pair is the newer one only Zoom knows.
+    """
+    decided_at = known.get("decided_at")
+    is_later = decided_at is not None and attempt.came_back_at is not None and decided_at > attempt.came_back_at
+    return is_later and (known["status"] == "disconnected" or known["zoom_user_id"] != user.id)
 
 
 def _owner(owner: Owner) -> Document:

@@ -34,7 +34,7 @@ class Seen:
         return has_start_of(body, self.starts_at) and self._lasts_as(body)
 
     def _has_words_of(self, body: Body) -> bool:
-        return self.topic.strip() == body["topic"].strip()
+        return self.topic.strip() == str(body["topic"]).strip()
 
     def _lasts_as(self, body: Body) -> bool:
         return self.minutes in {None, body["duration"]}
