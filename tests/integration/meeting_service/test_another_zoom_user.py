@@ -67,6 +67,23 @@ async def test_what_was_left_behind_is_deleted_when_its_user_returns(world: Worl
     assert await of(world, "host-1") == []
 
 
+async def test_what_is_out_of_reach_keeps_nothing_else_from_being_deleted(world: World):
+    session, first, second = await book(world)
+    await connect(world, second)
+    await world.work()
+    await world.app.fault("delete_meeting", "status", status=400)
+    await world.book(revision=2, wanted_generation=session.wanted_generation + 1)
+    await world.work()
+    assert len(await of(world, "host-2")) == 2, "the replaced one could not be deleted"
+    await connect(world, first)
+    for _ in range(3):
+        await world.work()
+        world.clock.advance(hours=1)
+    meeting = (await world.state(session)).meeting
+    assert meeting is not None
+    assert [one["id"] for one in await of(world, "host-1")] == [meeting.id]
+
+
 async def test_a_cancel_needs_nobody_to_reach_what_was_left_behind(world: World):
     session, _, second = await book(world)
     world.tokens.host = second

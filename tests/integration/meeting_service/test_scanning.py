@@ -56,6 +56,21 @@ async def test_a_twin_that_comes_to_light_after_the_doubt_is_gone_two_minutes_la
     assert [meeting["id"] for meeting in await world.at_zoom()] == [kept["id"]]
 
 
+async def test_a_twin_is_deleted_although_the_sessions_own_meeting_cannot_be_looked_at(world: World):
+    scopes = ["meeting:write:meeting", "meeting:delete:meeting", "meeting:read:list_meetings"]
+    await world.app.control("POST", "/users", json={"id": "host-1", "scopes": scopes})
+    world.tokens.host = await world.app.host("host-1")
+    session = await world.book()
+    await world.work()
+    (kept,) = await world.at_zoom()
+    await world.meetings.look_again_at(session.id, world.clock())
+    await world.work()
+    await world.tokens.host.create(topic=session.title, start_time=at(session)[0], agenda=kept["agenda"])
+    assert await kinds(world) == ["twin"]
+    await world.work()
+    assert [meeting["id"] for meeting in await world.at_zoom()] == [kept["id"]]
+
+
 async def test_a_twin_that_comes_still_later_is_gone_after_a_quarter_of_an_hour(world: World):
     await world.app.fault("create_meeting", "answer_lost")
     session = await world.book()

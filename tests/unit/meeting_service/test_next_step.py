@@ -124,7 +124,7 @@ def test_a_refused_delete_waits_although_the_limit_does_not_count_it():
 
 def test_a_twin_that_cannot_be_deleted_holds_up_nothing_else():
     later, twin = NOW + timedelta(hours=1), Condemned(99, "zcn_1", "host-1")
-    state = replace(with_meeting(wanted()), condemned=(twin,)).delayed(later)
+    state = replace(with_meeting(wanted()), condemned=(twin,)).delayed(twin.id, later)
     assert next_step(state, KEY, NOW) == Rest(later)
     assert isinstance(next_step(moved(state), KEY, NOW), Update)
     assert next_step(state, KEY, later) == Delete(twin)

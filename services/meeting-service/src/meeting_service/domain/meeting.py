@@ -246,9 +246,11 @@ class SessionMeeting:
         """It is not its turn at Zoom: nothing has failed, and nothing is tried before, whatever changes."""
         return replace(self, retry_at=until, failed_revision=self.session.revision)
 
-    def delayed(self, retry_at: datetime) -> "SessionMeeting":
-        """Something could not be cleaned up; the session's own meeting does not depend on it."""
-        return replace(self, failures=self.failures + 1, clean_up_at=retry_at)
+    def delayed(self, zoom_id: int, retry_at: datetime) -> "SessionMeeting":
+        """This one could not be deleted; the session's own meeting does not depend on it, and the others come first."""
+        last = tuple(one for one in self.condemned if one.id == zoom_id)
+        rest = self.without_condemned(zoom_id).condemned
+        return replace(self, condemned=(*last, *rest), failures=self.failures + 1, clean_up_at=retry_at)
 
     def waits(self, now: datetime) -> bool:
         """Tell whether it is too early to try again."""

@@ -102,7 +102,7 @@ def _towards_a_meeting(state: SessionMeeting, marker_key: MarkerKey, now: dateti
         generation = state.open_generation or state.generation + 1
         return Create(generation, _body(state, generation, marker_key))
     if is_current(state, marker_key):
-        return _look(state, meeting, now) or _clean_up(state, now)
+        return _look_or_clean_up(state, meeting, now)
     quiet_until = _quiet_until(state, meeting)
     if quiet_until and now < quiet_until and state.session.starts_at - now > SOON:
         return Rest(quiet_until)
@@ -114,10 +114,14 @@ def _quiet_until(state: SessionMeeting, meeting: MeetingAtZoom) -> datetime | No
     return meeting.updated_at + QUIET if meeting.updated_at and not to_be_repeated else None
 
 
-def _look(state: SessionMeeting, meeting: MeetingAtZoom, now: datetime) -> Step | None:
+def _look_or_clean_up(state: SessionMeeting, meeting: MeetingAtZoom, now: datetime) -> Step:
+    """Return what can be done of both: a look that has to wait holds up no delete."""
     if not state.must_look:
-        return None
-    return Rest(state.look_at) if state.look_at and state.look_at > now else Look(meeting)
+        return _clean_up(state, now)
+    if state.look_at is None or state.look_at <= now:
+        return Look(meeting)
+    clean_up = _clean_up(state, now)
+    return Rest(min(clean_up.until or state.look_at, state.look_at)) if isinstance(clean_up, Rest) else clean_up
 
 
 def _body(state: SessionMeeting, generation: int, marker_key: MarkerKey) -> Body:
@@ -129,4 +133,4 @@ def _clean_up(state: SessionMeeting, now: datetime) -> Step:
         return Rest(None)
     if state.clean_up_at and state.clean_up_at > now:
         return Rest(state.clean_up_at)
-    return Delete(state.condemned[-1])  # the newest: older ones may be out of reach
+    return Delete(state.condemned[-1])  # the newest, or the one that was not tried for longest

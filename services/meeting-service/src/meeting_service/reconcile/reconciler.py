@@ -127,8 +127,8 @@ class Reconciler:
         """Go on without what another Zoom user made; what is to be deleted waits for that user to return."""
         log.info("meeting.out_of_reach", step=type(step).__name__.lower())
         match step:
-            case Delete():
-                work.state = work.state.delayed(self.clock() + LOOK_AT_PARKED_AFTER)
+            case Delete(condemned):
+                work.state = work.state.delayed(condemned.id, self.clock() + LOOK_AT_PARKED_AFTER)
             case Resolve():
                 work.state = work.state.forsaken()
             case Look() if work.state.session.starts_at <= self.clock():  # who is in it stays in it
@@ -150,7 +150,7 @@ class Reconciler:
             "meeting.step_failed", step=type(step).__name__.lower(), reason_code=cause, retry_at=until.isoformat()
         )
         if isinstance(step, Delete):  # nobody waits for it: the session's meeting is another one
-            work.state = work.state.delayed(until)
+            work.state = work.state.delayed(step.condemned.id, until)
         elif isinstance(step, Look):
             work.state = work.state.look_later(until)
         else:
