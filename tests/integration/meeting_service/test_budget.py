@@ -72,6 +72,19 @@ async def test_the_reserve_is_for_what_starts_soon(world: World):
     assert await world.calls("create_meeting") == 1
 
 
+async def test_what_waits_for_midnight_does_not_once_it_is_moved_to_where_the_reserve_is_for_it(world: World):
+    await use(world, CHANGES_A_DAY - RESERVE)
+    starts_at = world.clock() + FAR
+    session = await world.book(starts_at=starts_at, ends_at=starts_at + timedelta(minutes=45))
+    await world.work(replica(world))
+    still_far = await world.reschedule(session)
+    await world.work(replica(world))
+    assert set(await world.told_types()) == {"meeting.failed.v1"}
+    await world.reschedule(still_far, by=-timedelta(days=2, hours=12))
+    await world.work(replica(world))
+    assert await world.told_types() == ["meeting.ready.v1"]
+
+
 async def test_two_replicas_share_one_budget(world: World):
     replicas = [budget(world), budget(world)]
     taken = await asyncio.gather(*(replicas[n % 2].take("host-1", 90) for n in range(CHANGES_A_DAY)))

@@ -11,6 +11,7 @@ from convoke.messaging.cloudevents import Event
 from meeting_service.domain.meeting import WAITS_FOR_PEOPLE
 from meeting_service.ports import Refused
 from tests.integration.meeting_service.test_failures import connected, handlers
+from tests.integration.meeting_service.test_overtaken import Interrupted
 from tests.integration.meeting_service.world import World, at
 
 Owing = Callable[[World], Awaitable[Session]]
@@ -134,6 +135,19 @@ async def test_connecting_lets_nothing_overtake_an_update_in_doubt(world: World)
     world.clock.advance(seconds=15)
     await world.work()
     assert await nothing_is_owed(world, moved)
+
+
+async def test_another_zoom_user_who_is_connected_while_the_limit_is_told_is_not_held_to_it_either(world: World):
+    await world.app.fault("create_meeting", "rate_limited_host")
+    await world.book()
+
+    async def another_user_connects() -> None:
+        if world.tokens.host.user_id == "host-1":
+            world.tokens.host = await world.app.host("host-2")
+            await handlers(world).resume_on_zoom_connected(connected_after("host-1"))
+
+    await world.work(Interrupted(world.zoom, "create", another_user_connects))
+    assert len(await world.app.meetings("host-2")) == 1
 
 
 async def test_another_zoom_user_is_not_held_to_the_first_ones_daily_limit(world: World):

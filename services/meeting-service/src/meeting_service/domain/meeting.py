@@ -25,6 +25,9 @@ Longer than storing the intent, passing the breaker, its turn, counting it and o
 zoom.client.WITHIN).
 """
 
+NEAR = timedelta(hours=24)
+"""What starts within that time may use the reserve of its host's day (zoom.budget)."""
+
 WAITS_FOR_PEOPLE: frozenset[FailureCode] = frozenset(
     {
         "zoom_not_connected",
@@ -256,21 +259,23 @@ class SessionMeeting:
         """Tell whether it is too early to try again."""
         if self.retry_at is None or self.retry_at <= now:
             return False
-        return self.reason is None or not self._has_another_need(self.reason.code)
+        return self.reason is None or not self._has_another_need(self.reason.code, now)
 
-    def _has_another_need(self, failed: FailureCode) -> bool:
+    def _has_another_need(self, failed: FailureCode, now: datetime) -> bool:
         """Tell whether something is needed now that the failure does not stand in the way of."""
+        if self.session.revision <= self.failed_revision:
+            return False
         if failed == "zoom_daily_limit":  # it counts creates and updates only (Zoom: rate limits)
-            return not self.is_wanted and self.intent is None and self._changed_since_failure
-        return failed in WAITS_FOR_PEOPLE and self._changed_since_failure
-
-    @property
-    def _changed_since_failure(self) -> bool:
-        return self.session.revision > self.failed_revision
+            has_reserve = self.session.starts_at - now <= NEAR
+            return has_reserve if self.is_wanted else self.intent is None
+        return failed in WAITS_FOR_PEOPLE
 
     def woken(self) -> "SessionMeeting":
-        """Somebody nudged while this failed: the reason why people had to act may be mended already."""
-        mendable = self.reason is not None and self.reason.code in WAITS_FOR_PEOPLE
+        """Somebody nudged while this failed: the reason why people had to act may be mended already.
+
+        So may a limit: another Zoom user, who has a day of their own, may just have been connected.
+        """
+        mendable = self.reason is not None and self.reason.code in {*WAITS_FOR_PEOPLE, "zoom_daily_limit"}
         return replace(self, retry_at=None) if mendable else self
 
     def settled(self) -> "SessionMeeting":

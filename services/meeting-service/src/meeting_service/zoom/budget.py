@@ -14,6 +14,7 @@ from pymongo.errors import DuplicateKeyError
 from convoke.clock import Clock
 from convoke.mongo import REDELIVERABLE, Collection, Database, Document
 from meeting_service.domain.body import Body, start_of
+from meeting_service.domain.meeting import NEAR
 from meeting_service.ports import Access, FoundMeeting, MeetingDetails, Refused, TokenRefused, Zoom
 from meeting_service.zoom.errors import HostLimitReached, NotAsked, after_midnight, is_new_day
 
@@ -21,7 +22,6 @@ CHANGES_A_DAY = 100
 RESERVE = 10
 """Changes of a day that only meetings which start within `NEAR` may use."""
 
-NEAR = timedelta(hours=24)
 KEPT_FOR = timedelta(days=2)
 
 COUNTED_WITHIN = 1.0
