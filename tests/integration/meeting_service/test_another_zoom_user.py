@@ -1,10 +1,12 @@
 """After a reconnect as another Zoom user (B1, B16): what the first one made is out of reach, until that one returns."""
 
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from convoke.contracts import Session, ZoomConnected
 from convoke.messaging.cloudevents import Event
 from meeting_service.auth import CACHED_FOR
+from meeting_service.ports import Access, Refused
 from tests.contract.zoom_sandbox.app_at_zoom import Host
 from tests.integration.convoke.conftest import sample
 from tests.integration.meeting_service.world import TokensOfHost, World, at
@@ -103,6 +105,37 @@ async def test_a_create_in_doubt_of_the_first_user_does_not_keep_the_second_from
     (new,) = await of(world, "host-2")
     assert (await world.told())[-1].data.meeting.id == new["id"]
     assert len(await of(world, first.user_id)) == 1, "left for a scan of that user's meetings"
+
+
+@dataclass
+class TokensOfStandIn(TokensOfHost):
+    """The host's own connection, through which all was made so far, was ended: the organization's stands in."""
+
+    async def to_make(self, organization_id: str, host_id: str) -> Access:
+        return replace(await super().to_make(organization_id, host_id), connection_id="zcn_2")
+
+    async def to_change(self, organization_id: str, connection_id: str) -> Access:
+        if connection_id != "zcn_2":
+            raise Refused("zoom_not_connected", "Its owner must connect Zoom again.")
+        return await self.to_make(organization_id, "")
+
+
+async def test_a_create_in_doubt_of_an_ended_connection_does_not_keep_its_host_from_a_meeting(world: World):
+    first = world.tokens
+    await world.app.fault("create_meeting", "answer_lost")
+    session = await world.book()
+    await world.work()
+    world.tokens = TokensOfStandIn(world.app, await world.app.host("host-2"))
+    world.clock.advance(seconds=16)
+    await world.work()
+    assert (await world.told_types())[-1] == "meeting.ready.v1"
+    assert len(await of(world, "host-2")) == 1
+    world.tokens = first
+    world.clock.advance(minutes=2)
+    await world.scan()
+    await world.work()
+    assert await of(world, "host-1") == [], "what the doubt had left is swept when its owner is back"
+    assert (await world.state(session)).condemned == ()
 
 
 async def test_what_another_replica_still_makes_with_a_token_of_the_former_user_is_made_anew_soon(world: World):

@@ -120,6 +120,15 @@ def test_a_create_in_doubt_of_another_zoom_user_is_a_link_to_add():
     assert plan(with_intent(wanted()), connections=ANOTHER_USER) == RepairPlan(links_to_add=1, people_to_mail=PEOPLE)
 
 
+def test_a_create_in_doubt_of_an_ended_connection_is_a_link_to_add_where_another_one_stands_in():
+    ended = connection(host_id=HOST, lacks="zoom_not_connected")
+    for known, owed in (
+        ((ended, connection(id="zcn_2")), RepairPlan(links_to_add=1, people_to_mail=PEOPLE)),
+        ((ended,), RepairPlan(creates_in_doubt=1, lacking={"zoom_not_connected": 1})),
+    ):
+        assert plan(with_intent(wanted()), connections=Connections(known)) == owed
+
+
 def test_a_meeting_that_has_begun_keeps_those_who_are_in_it():
     begun = wanted().session.starts_at
     assert plan(with_meeting(wanted()), connections=ANOTHER_USER, now=begun) == RepairPlan()

@@ -123,7 +123,7 @@ def plan_of(repairs: Iterable[Repair]) -> RepairPlan:
 
 def _without_others_meetings(state: SessionMeeting, connections: Connections, now: datetime) -> SessionMeeting:
     """Return the state without what another Zoom user made than is connected now; a meeting that has begun is kept."""
-    if state.intent and _is_out_of_reach(state.intent, connections):
+    if state.intent and _is_forsaken(state.intent, state.session.host.id, connections):
         state = state.forsaken()
     is_kept = state.is_wanted and state.session.starts_at <= now
     if state.meeting and _is_out_of_reach(state.meeting, connections) and not is_kept:
@@ -177,6 +177,15 @@ def _is_out_of_reach(made: MeetingAtZoom | Condemned | Intent, connections: Conn
     """Tell whether another Zoom user is connected now: only the one who made a meeting can touch it."""
     connection = connections.find(made.connection_id)
     return connection is not None and connection.zoom_user_id != made.zoom_user_id
+
+
+def _is_forsaken(intent: Intent, host_id: str, connections: Connections) -> bool:
+    """Tell whether a create in doubt can be looked for by nobody: also where another connection stands in for it."""
+    connection, maker = connections.find(intent.connection_id), connections.of_host(host_id)
+    was_ended = connection is not None and connection.lacks == "zoom_not_connected"
+    return _is_out_of_reach(intent, connections) or (
+        was_ended and maker is not None and maker.id != intent.connection_id
+    )
 
 
 def _is_moved(meeting: MeetingAtZoom, body: Body) -> bool:

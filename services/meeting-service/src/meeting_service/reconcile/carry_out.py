@@ -92,7 +92,7 @@ class Steps:
         # Stored before it is resolved: what is not there yet may still come.
         user = _user(work, intent.connection_id, intent.zoom_user_id)
         await self.scans.sweep_after_doubt(user, self.clock())
-        access = await self._access(work, intent)
+        access = await self._access_to_resolve(work, intent)
         found = await self._find(work, access, intent)
         if not found:
             work.state = work.state.not_created()
@@ -184,6 +184,18 @@ class Steps:
         work.has_sent = True
         with contextlib.suppress(MeetingGone):
             await self.zoom.delete(access, zoom_id)
+
+    async def _access_to_resolve(self, work: Work, intent: Intent) -> Access:
+        """Return access to what was intended; nobody has any once another connection stands in for an ended one."""
+        try:
+            return await self._access(work, intent)
+        except Refused as refusal:
+            if refusal.cause != "zoom_not_connected":
+                raise
+            maker = await self.tokens.to_make(work.organization_id, work.state.session.host.id)
+            if maker.connection_id == intent.connection_id:  # connected again just now
+                raise
+            raise AnotherUser(intent.zoom_user_id) from refusal
 
     async def _access(self, work: Work, made: MeetingAtZoom | Condemned | Intent) -> Access:
         """Return access to what was made; only the Zoom user who made it can see or change it."""
