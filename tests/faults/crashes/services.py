@@ -141,7 +141,7 @@ def built(around: Surroundings, clock: Clock) -> Services:
     due_scans = DueWork(scans.collection, SCAN_LEASE, clock)
     due_probes = DueWork(outages.collection, PROBE_LEASE, clock)
     nobody, nothing = (lambda: None), (lambda _: None)
-    subscribed(meeting_subscriptions(MeetingServiceHandlers(meetings, scans, clock, nobody, nothing)))
+    subscribed(meeting_subscriptions(MeetingServiceHandlers(meetings, scans, clock, nobody, nothing, zoom.forget)))
 
     store = Correspondences(around.database("notifier"), VAULT, clock)
     mail_outbox = Outbox(store.collection, publisher, notifications(MAILROOM.message_id), clock)

@@ -6,8 +6,9 @@ from typing import Any, cast
 
 import pytest
 
-from convoke.contracts import Session
+from convoke.contracts import Session, ZoomDisconnected
 from convoke.due_work import DueWork
+from convoke.messaging.cloudevents import Event
 from convoke.mongo import Database
 from meeting_service.domain.meeting import DOUBT_LASTS
 from meeting_service.ports import Access, InDoubt, MeetingGone, Refused
@@ -16,6 +17,7 @@ from meeting_service.zoom.budget import DailyBudget, WithinBudget
 from meeting_service.zoom.errors import NotAsked
 from meeting_service.zoom.outages import LONGEST_PAUSE, Outages
 from meeting_service.zoom.probe import LEASE, RETURN_A_SECOND, Prober
+from tests.integration.convoke.conftest import sample
 from tests.integration.meeting_service.world import World
 from tests.support.eventually import eventually
 
@@ -267,3 +269,18 @@ async def test_the_probe_of_a_replica_that_died_is_made_by_another(world: World)
     assert not await two.probe()
     world.clock.advance(seconds=LEASE.total_seconds())
     assert await two.probe()
+
+
+async def test_nobody_probes_with_a_token_of_a_connection_that_was_ended_during_the_outage(world: World):
+    one = replica(world)
+    await goes_down(world)
+    await notices(world, one)
+    calls = await world.calls("get_meeting")
+    event: Event[ZoomDisconnected] = sample("zoom.disconnected.v1")
+    ended = event.data.connection.model_copy(update={"id": (await access(world)).connection_id})
+    data = event.data.model_copy(update={"connection": ended})
+    await world.handlers(one.zoom.forget).drop_tokens_on_zoom_disconnected(replace(event, data=data))
+    world.clock.advance(minutes=1)
+    assert await one.probe()
+    assert await world.calls("get_meeting") == calls
+    assert await outage(world) is None, "the next call, with a token of another one, shows how Zoom is"

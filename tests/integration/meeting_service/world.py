@@ -1,5 +1,6 @@
 """meeting-service's own parts over a real MongoDB, a real RabbitMQ and the Zoom sandbox; only the clock is ours."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -129,8 +130,8 @@ class World:
             self.meetings, self.scans, zoom or self.zoom, tokens or self.tokens, MARKER_KEY, self.outbox, self.clock
         )
 
-    def handlers(self) -> Handlers:
-        return Handlers(self.meetings, self.scans, self.clock, lambda: None, lambda _: None)
+    def handlers(self, forget_access: Callable[[str], None] = lambda _: None) -> Handlers:
+        return Handlers(self.meetings, self.scans, self.clock, lambda: None, lambda _: None, forget_access)
 
     def scanner(self) -> Scanner:
         return Scanner(self.scans, self.meetings, self.zoom, self.tokens, MARKER_KEY, self.clock)

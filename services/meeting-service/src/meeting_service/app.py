@@ -84,7 +84,7 @@ def build_app(settings: Settings) -> FastAPI:
     due_probes = DueWork(outages.collection, PROBE_LEASE)
     prober = Prober(unguarded, outages, zoom.last_access, meetings, utc_now)
     probing = Worker(due_probes, prober.probe, concurrency=1)
-    handlers = Handlers(meetings, scans, utc_now, worker.nudge, tokens.forget)
+    handlers = Handlers(meetings, scans, utc_now, worker.nudge, tokens.forget, zoom.forget)
     connections.subscribe(subscriptions(handlers))
     dead_letters = DeadLetters(database, vault, streams_of("meeting-service"))
     connections.keep_dead_letters(dead_letters)

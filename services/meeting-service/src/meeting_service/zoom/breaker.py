@@ -73,6 +73,12 @@ class BehindBreaker:
             async for meeting in self.zoom.scheduled(access):
                 yield meeting
 
+    def forget(self, connection_id: str) -> None:
+        """Keep no token of a connection that was ended: nobody may probe with it."""
+        kept = {api_url: one for api_url, one in self.last_access.items() if one.connection_id != connection_id}
+        self.last_access.clear()
+        self.last_access.update(kept)
+
     @asynccontextmanager
     async def _guarded(self, access: Access, about: str) -> AsyncIterator[None]:
         api_url = access.api_url
