@@ -243,7 +243,7 @@ ZOOM = (
     Mutant(
         "spend a host's reserve on anything",
         f"{_MEETING}/zoom/budget.py",
-        "return CHANGES_A_DAY if starts_at - now <= NEAR else CHANGES_A_DAY - RESERVE",
+        "return CHANGES_A_DAY if start_of(body) - now <= NEAR else CHANGES_A_DAY - RESERVE",
         "return CHANGES_A_DAY",
         (f"{_OF_MEETING}/test_budget.py",),
     ),
@@ -257,7 +257,7 @@ ZOOM = (
     Mutant(
         "make links unasked for bookings from before Zoom",
         f"{_MEETING}/domain/meeting.py",
-        "return connected_since is not None and (self.desired_at is None or self.desired_at >= connected_since)",
+        "return self.desired_at + CLOCKS_DIFFER_BY >= connected_since",
         "return True",
         (f"{_OF_MEETING}/test_earlier_bookings.py",),
     ),

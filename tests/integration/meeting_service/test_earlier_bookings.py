@@ -1,5 +1,7 @@
 """What was booked before Zoom was first connected gets its link on request only; what came after, by itself."""
 
+from datetime import timedelta
+
 from convoke.contracts import BookingCreated
 from convoke.messaging.cloudevents import Event
 from meeting_service.ports import Refused
@@ -43,6 +45,13 @@ async def test_moving_such_a_booking_gets_it_its_link(world: World):
     await world.work()
     assert len(await world.at_zoom()) == 1
     assert (await world.told_types())[-1] == "meeting.ready.v1"
+
+
+async def test_a_booking_made_right_after_connecting_is_no_earlier_one_by_a_clock_that_is_behind(world: World):
+    world.tokens.connected_since = world.clock() + timedelta(seconds=5)
+    await world.book()
+    await world.work()
+    assert await world.told_types() == ["meeting.ready.v1"]
 
 
 async def test_a_booking_that_came_late_to_us_counts_from_when_it_was_booked(world: World):

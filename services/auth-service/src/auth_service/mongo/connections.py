@@ -150,19 +150,14 @@ class Connections:
         The row stays, so that connecting again makes the same connection active; the version grows, so that tokens
         which are still on their way are never stored.
         """
+        now = self._clock()
         return await self._change(
             {**_at_version(connection), "status": connection.status},
             {
-                "$set": {
-                    "status": "disconnected",
-                    "decided_at": self._clock(),
-                    **_ERASED,
-                    "refresh": _NO_REFRESH,
-                    "lease": None,
-                },
+                "$set": {"status": "disconnected", **_ERASED, "refresh": _NO_REFRESH, "lease": None, "decided_at": now},
                 "$inc": {"tokens.version": 1},
                 "$unset": {"due_at": ""},
-                "$push": {"outbox": entry(ZoomDisconnected, self._clock(), reason=reason)},
+                "$push": {"outbox": entry(ZoomDisconnected, now, reason=reason)},
             },
         )
 

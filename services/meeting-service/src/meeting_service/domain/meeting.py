@@ -25,6 +25,9 @@ Longer than storing the intent, passing the breaker, its turn, counting it and o
 zoom.client.WITHIN).
 """
 
+CLOCKS_DIFFER_BY = timedelta(minutes=1)
+"""What another clock calls earlier by that much, a service's or Zoom's, may have come later."""
+
 NEAR = timedelta(hours=24)
 """What starts within that time may use the reserve of its host's day (zoom.budget)."""
 
@@ -115,7 +118,9 @@ class SessionMeeting:
         """
         if self.is_included or self.generation > 0:
             return True
-        return connected_since is not None and (self.desired_at is None or self.desired_at >= connected_since)
+        if connected_since is None or self.desired_at is None:
+            return connected_since is not None
+        return self.desired_at + CLOCKS_DIFFER_BY >= connected_since
 
     def has_ended(self, now: datetime) -> bool:
         return self.session.ends_at <= now

@@ -11,6 +11,7 @@ from convoke.clock import Clock
 from meeting_service.domain.at_zoom import Condemned, Decision, Intent, MeetingAtZoom, Seen
 from meeting_service.domain.body import Body, has_start_of, start_of, starts_as
 from meeting_service.domain.marker import MarkerKey, Reference
+from meeting_service.domain.meeting import CLOCKS_DIFFER_BY
 from meeting_service.domain.steps import Create, Delete, Look, Resolve, Rest, Step, Update, Withdraw
 from meeting_service.mongo import Meetings
 from meeting_service.ports import (
@@ -31,9 +32,6 @@ log: BoundLogger = get_logger(__name__)
 
 INTENT_STORED_WITHIN = timedelta(seconds=2)
 """An intent that took longer to store is not carried out: its time in doubt would end too early."""
-
-CLOCKS_DIFFER_BY = timedelta(minutes=1)
-"""What Zoom says was made that much earlier than an intent may still be what came of it."""
 
 
 @dataclass(frozen=True)
