@@ -5,6 +5,7 @@ Each test has an organization of its own, with one connection that all its hosts
 
 import uuid
 from collections.abc import Callable, Iterator, Sequence
+from datetime import timedelta
 
 import httpx
 import pytest
@@ -186,6 +187,7 @@ def test_bookings_from_before_the_first_connection_get_links_on_request(organiza
     earlier.book()
     until("the reason", earlier.waits, within=WITHIN)
     assert earlier.now()["meeting"]["reason"]["title"] == "Zoom was never connected"
+    let_an_hour_pass_since_booking(earlier, world)
     organization.connect(organization.first_user)
     later.book()
     settled(world, [later.expected], within=WITHIN)
@@ -201,6 +203,14 @@ def test_bookings_from_before_the_first_connection_get_links_on_request(organiza
     settled(world, [earlier.expected, later.expected], within=WITHIN)
     assert organization.repair("run", "--include-earlier")[-1].startswith("begun: 0 sessions")
     at_rest(world)
+
+
+def let_an_hour_pass_since_booking(story: Story, world: World) -> None:
+    """Move the booking back: what is booked within a minute of connecting counts as booked after it."""
+    meetings = world.databases["meeting"]["meetings"]
+    meeting = meetings.find_one({"_id": story.booking["session_id"]})
+    assert meeting
+    meetings.update_one({"_id": meeting["_id"]}, {"$set": {"desired_at": meeting["desired_at"] - timedelta(hours=1)}})
 
 
 def test_an_operator_repairs_over_http_and_a_tenant_does_not(organization: Organization, world: World):
