@@ -31,6 +31,7 @@ async def test_a_disconnected_connection_gives_no_token_and_keeps_none(
     own = await connect(product, host_id="hst_1")
     asked = {"organization_id": product.organization_id, "connection_id": own["id"]}
     token = (await meeting_service.access_token(**asked)).json()["access_token"]
+    await settled(database)
     assert await disconnect(product, own["id"]) == 204
     for body in (asked, {"organization_id": product.organization_id, "host_id": "hst_1"}):
         refused = await meeting_service.access_token(**body)
@@ -63,6 +64,7 @@ async def test_disconnecting_ten_times_at_once_is_one_disconnect(
     *, product: Caller, connect: Connect, zoom: Zoom, database: Any, rabbitmq_url: str
 ):
     own = await connect(product)
+    await settled(database)
     assert set(await asyncio.gather(*(disconnect(product, own["id"]) for _ in range(10)))) == {204}
     await settled(database)
     kinds = [event.data.event_type for event in await events_about(own["id"], rabbitmq_url)]
