@@ -46,7 +46,7 @@ down: $(VENV)/ready ## stop what `make up` started
 
 .PHONY: test
 test: $(VENV)/ready ## all tests, against real servers that they start themselves
-	@$(BIN)/pytest --numprocesses 4 --dist loadfile
+	@$(BIN)/pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder
 
 .PHONY: check
 check: lint test ## everything that CI checks

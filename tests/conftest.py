@@ -5,6 +5,13 @@ import structlog
 
 pytest_plugins = ["tests.support.servers"]
 
+LONGEST_FIRST = ("tests/faults/crashes/", "tests/e2e/", "tests/integration/local_stack/", "tests/integration/")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that take longest, so that at the end no worker is left alone with one of them."""
+    items.sort(key=lambda item: [not item.nodeid.startswith(folder) for folder in LONGEST_FIRST])
+
 
 @pytest.fixture(autouse=True, scope="session")
 def plain_logs() -> None:
