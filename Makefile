@@ -6,6 +6,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 EDITABLE := shared services/auth-service services/booking-service services/meeting-service services/notifier deploy/zoom-sandbox deploy/local
+# Many tests wait for a server, so some more than there are processors.
+TEST_WORKERS ?= $(shell cores=$$(nproc 2>/dev/null || echo 2); echo $$((cores > 4 ? 6 : cores + 2)))
 DOCKER_IS_THERE := docker info >/dev/null 2>&1 && docker compose version >/dev/null 2>&1
 
 .PHONY: help
@@ -46,7 +48,7 @@ down: $(VENV)/ready ## stop what `make up` started
 
 .PHONY: test
 test: $(VENV)/ready ## all tests, against real servers that they start themselves
-	@$(BIN)/pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder
+	@$(BIN)/pytest --numprocesses $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder
 
 .PHONY: check
 check: lint test ## everything that CI checks
