@@ -1,0 +1,12 @@
+"""Where the code is, and the tests of it."""
+
+CONVOKE = "shared/src/convoke"
+AUTH = "services/auth-service/src/auth_service"
+BOOKING = "services/booking-service/src/booking_service"
+MEETING = "services/meeting-service/src/meeting_service"
+NOTIFIER = "services/notifier/src/notifier"
+OF_CONVOKE = "tests/integration/convoke"
+OF_AUTH = "tests/integration/auth_service"
+OF_BOOKING = "tests/integration/booking_service"
+OF_MEETING = "tests/integration/meeting_service"
+OF_NOTIFIER = "tests/integration/notifier"
