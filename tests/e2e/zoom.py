@@ -13,7 +13,9 @@ class Zoom:
     """Talks to `/sandbox`, behind the back of the system under test."""
 
     def __init__(self, url: str) -> None:
-        self._http = httpx.Client(base_url=f"{url}/sandbox", trust_env=False, timeout=30)
+        # None is kept open: the server closes idle ones after seconds, perhaps just as the next request is sent.
+        one_each = httpx.Limits(max_keepalive_connections=0)
+        self._http = httpx.Client(base_url=f"{url}/sandbox", trust_env=False, timeout=30, limits=one_each)
 
     def __enter__(self) -> Self:
         return self

@@ -35,7 +35,9 @@ class Mailbox:
     """The sink's mails, oldest first."""
 
     def __init__(self, url: str) -> None:
-        self._http = httpx.Client(base_url=url, trust_env=False, timeout=30)
+        # None is kept open: the server closes idle ones after seconds, perhaps just as the next request is sent.
+        one_each = httpx.Limits(max_keepalive_connections=0)
+        self._http = httpx.Client(base_url=url, trust_env=False, timeout=30, limits=one_each)
         self._read: dict[str, Mail] = {}
 
     def __enter__(self) -> Self:
