@@ -98,8 +98,7 @@ class Meetings:
 
     async def look_later(self, session_ids: Sequence[str], at: datetime) -> None:
         """Have looked, at `at`, what Zoom has of these sessions' meetings; who nudges them too has them due then."""
-        later = {"$set": {"look_at": at}, "$inc": {"wakes": 1, "looks": 1}}
-        await self.collection.update_many({"_id": {"$in": session_ids}}, later)
+        await self.collection.update_many({"_id": {"$in": session_ids}}, _look_later(at))
 
     async def include(self, session_ids: Sequence[str]) -> None:
         """Have links made for these sessions although they were booked before Zoom was connected."""
@@ -133,8 +132,7 @@ class Meetings:
         """
         made_by_others = {"meeting.connection_id": connection_id, "meeting.zoom_user_id": {"$ne": zoom_user_id}}
         ahead = {"session.ends_at": {"$gt": now}}
-        later = {"$set": {"look_at": at}, "$inc": {"wakes": 1, "looks": 1}}
-        looked_at = await self.collection.update_many(made_by_others | ahead, later)
+        looked_at = await self.collection.update_many(made_by_others | ahead, _look_later(at))
         # What is due before is worked on first, and then due again for the look.
         await self.collection.update_many(made_by_others | ahead | {"due_at": None}, {"$set": {"due_at": at}})
         return looked_at.modified_count
@@ -285,6 +283,10 @@ def _why(reason: Document | None) -> str:
 
 def _look_again(now: datetime) -> Document:
     return {"$set": {"due_at": now, "look_at": None}, "$inc": {"wakes": 1, "looks": 1}}
+
+
+def _look_later(at: datetime) -> Document:
+    return {"$set": {"look_at": at}, "$inc": {"wakes": 1, "looks": 1}}
 
 
 def _outbox_entry(announcement: Announcement, now: datetime, session_revision: int) -> Document:
