@@ -30,35 +30,40 @@ class Claim:
     document: Document
     owner: str
     until: datetime
+    lease: str = "lease"
 
     @property
     def still_ours(self) -> Document:
         """The filter under which a result may be stored."""
-        return {"_id": self.document["_id"], "lease.owner": self.owner}
+        return {"_id": self.document["_id"], f"{self.lease}.owner": self.owner}
 
 
 class DueWork:
-    """The due documents of one collection."""
+    """The due documents of one collection.
 
-    def __init__(self, collection: Collection, lease: timedelta, clock: Clock = utc_now) -> None:
+    Where its documents carry a second kind of work, `kind` names the subdocument with `due_at` and `lease` of that.
+    """
+
+    def __init__(self, collection: Collection, lease: timedelta, clock: Clock = utc_now, *, kind: str = "") -> None:
         self._collection = collection
-        self._lease = lease
+        self._lasts = lease
         self._clock = clock
+        self._due_at, self._lease = (f"{kind}.{field}" if kind else field for field in ("due_at", "lease"))
 
     async def create_indexes(self) -> None:
-        await self._collection.create_index("due_at", name="due_at", sparse=True)
+        await self._collection.create_index(self._due_at, name=self._due_at, sparse=True)
 
     async def claim(self) -> Claim | None:
         """Return the document that is due longest and free, now leased to the caller; None if there is none."""
         now, owner = self._clock(), new_token()
-        until = now + self._lease
+        until = now + self._lasts
         document = await self._collection.find_one_and_update(
-            {"due_at": {"$lte": now}, "$or": [{"lease": None}, {"lease.until": {"$lte": now}}]},
-            {"$set": {"lease": {"owner": owner, "until": until}}},
-            sort=[("due_at", 1)],
+            {self._due_at: {"$lte": now}, "$or": [{self._lease: None}, {f"{self._lease}.until": {"$lte": now}}]},
+            {"$set": {self._lease: {"owner": owner, "until": until}}},
+            sort=[(self._due_at, 1)],
             return_document=ReturnDocument.AFTER,
         )
-        return Claim(document, owner, until) if document else None
+        return Claim(document, owner, until, self._lease) if document else None
 
 
 class Worker:

@@ -1,6 +1,7 @@
 """Liveness, readiness and metrics: the three paths that every service has."""
 
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 from fastapi import APIRouter, Response
 from fastapi.responses import JSONResponse
@@ -8,6 +9,11 @@ from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, generate_latest
 
 Readiness = Callable[[], Awaitable[dict[str, bool]]]
 Measure = Callable[[], Awaitable[None]]
+
+_CHECKS: dict[str, Any] = {
+    "model": dict[str, bool],
+    "description": "Of each neighbour whether work can be done with it",
+}
 
 
 def health_router(readiness: Readiness, measure: Measure) -> APIRouter:
@@ -22,7 +28,7 @@ def health_router(readiness: Readiness, measure: Measure) -> APIRouter:
         """Answer while the event loop turns; never asks a neighbour, whose outage must not restart this service."""
         return {"status": "live"}
 
-    @router.get("/health/ready", response_model=None)
+    @router.get("/health/ready", responses={200: _CHECKS, 503: _CHECKS})
     async def ready() -> JSONResponse:
         checks = await readiness()
         return JSONResponse(checks, status_code=200 if all(checks.values()) else 503)

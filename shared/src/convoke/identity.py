@@ -7,11 +7,12 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Annotated, Any, Protocol
 
 import httpx
 import jwt
-from fastapi import Request
+from fastapi import Security
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from structlog.stdlib import BoundLogger, get_logger
 
 from convoke.problems import Problem
@@ -31,6 +32,13 @@ ASK_AGAIN_AFTER = 0.5
 """Seconds between two looks for the first keys, so that requests do not queue behind an auth-service that is away."""
 
 RENEW_BEFORE = 60.0
+
+_BEARER = HTTPBearer(
+    bearerFormat="JWT",
+    scheme_name="token",
+    description="A token from auth-service's `/oauth/token`, with this service as its audience",
+    auto_error=False,
+)
 
 
 @dataclass(frozen=True)
@@ -120,28 +128,29 @@ class TokenVerifier:
             self._asked_at = time.monotonic()
 
 
-def requires(verifier: Verifier, scope: str) -> Callable[[Request], Awaitable[Caller]]:
-    """Return a FastAPI dependency that gives the Caller, or answers 401, 403 or 503 as a problem."""
+def requires(verifier: Verifier, *scopes: str) -> Callable[..., Awaitable[Caller]]:
+    """Return a FastAPI dependency that gives a Caller with any of the scopes, or answers 401, 403 or 503."""
+    wanted = " or ".join(f"'{scope}'" for scope in scopes)
+    in_description = Security(_BEARER, scopes=scopes)
 
-    async def caller(request: Request) -> Caller:
-        found = await _verified(verifier, _bearer(request))
-        if scope not in found.scopes:
+    async def caller(bearer: Annotated[HTTPAuthorizationCredentials | None, in_description]) -> Caller:
+        found = await _verified(verifier, _token_in(bearer))
+        if found.scopes.isdisjoint(scopes):
             raise Problem(
                 403,
                 "missing-scope",
                 "The token lacks a scope",
-                f"Ask /oauth/token for a token with the scope '{scope}'.",
+                f"Ask /oauth/token for a token with the scope {wanted}.",
             )
         return found
 
     return caller
 
 
-def _bearer(request: Request) -> str:
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not token:
+def _token_in(bearer: HTTPAuthorizationCredentials | None) -> str:
+    if bearer is None:
         raise _unauthorized("Send 'Authorization: Bearer <token>' with a token from auth-service's /oauth/token.")
-    return token
+    return bearer.credentials
 
 
 async def _verified(verifier: Verifier, token: str) -> Caller:

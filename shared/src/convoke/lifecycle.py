@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
 
+import pymongo
 from structlog.stdlib import BoundLogger, get_logger
 
 from convoke import mongo
@@ -17,6 +18,9 @@ log: BoundLogger = get_logger(__name__)
 
 FINISH_WORK_WITHIN = 6.0
 """Seconds for what is under way at SIGTERM; with closing it stays under the 10 that container engines grant."""
+
+LEAVE_DATABASE_WITHIN = 0.5
+"""Seconds."""
 
 
 @dataclass
@@ -91,7 +95,9 @@ class Lifecycle:
         for outcome in await asyncio.gather(*(close() for close in closing), return_exceptions=True):
             if isinstance(outcome, Exception):
                 log.warning("service.close_failed", error=repr(outcome))
-        self.client.close()
+        # It ends its sessions at the server, and would look for one that is away as long as any other call does.
+        with pymongo.timeout(LEAVE_DATABASE_WITHIN):
+            self.client.close()
 
     async def _database_answers(self) -> bool:
         try:

@@ -1,6 +1,8 @@
 """MongoDB with its promises switched on: majority and journal, set in code, on a replica set or not at all."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC
 from typing import Any
 
@@ -61,6 +63,16 @@ def database(client: Client, name: str) -> Database:
         write_concern=WriteConcern(w="majority", j=True, wtimeout=ANSWER_WITHIN),
         read_concern=ReadConcern("majority"),
     )
+
+
+@asynccontextmanager
+async def opened(url: str, name: str) -> AsyncIterator[Database]:
+    """Give a database to a command, and close its client afterwards."""
+    client = connect(url)
+    try:
+        yield database(client, name)
+    finally:
+        client.close()
 
 
 async def find_surely(collection: Collection, the_one: Document, projection: Document | None = None) -> Document | None:

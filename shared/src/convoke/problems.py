@@ -35,7 +35,7 @@ _PAGE = """<!doctype html>
 <body>
 <main>
 <h1>This page cannot be shown just now</h1>
-<p>The service behind it has a disturbance. Please open it again in a minute.</p>
+<p>The service behind it has a disturbance, or too much to do. Please open it again in a minute.</p>
 </main>
 </body>
 </html>
@@ -122,9 +122,9 @@ def _failure(request: Request, document: ProblemDocument, headers: Mapping[str, 
     return _answer(document, headers)
 
 
-async def _problem(_: Request, error: Exception) -> JSONResponse:
+async def _problem(request: Request, error: Exception) -> Response:
     assert isinstance(error, Problem)  # noqa: S101 - Starlette's signature cannot say it
-    return _answer(error.document, error.headers)
+    return _failure(request, error.document, error.headers)
 
 
 async def _invalid_request(request: Request, error: Exception) -> JSONResponse:

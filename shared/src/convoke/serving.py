@@ -16,7 +16,8 @@ from structlog.stdlib import BoundLogger, get_logger
 
 from convoke.health import health_router
 from convoke.lifecycle import Lifecycle
-from convoke.problems import ProblemDocument, answer_with_problems, internal_error, unavailable
+from convoke.openapi import tell_every_answer
+from convoke.problems import answer_with_problems, internal_error, unavailable
 from convoke.settings import ServiceSettings
 from convoke.tracing import traced
 
@@ -24,6 +25,9 @@ log: BoundLogger = get_logger(__name__)
 
 FINISH_REQUESTS_WITHIN = 2
 LARGEST_REQUEST = 100_000
+KEEP_ALIVE = 75
+"""Seconds an idle connection stays open: longer than callers keep theirs (httpx 5, nginx 60), or one of their requests
+meets the very end of it and is lost."""
 ANSWER_WITHIN = 8.0
 """Seconds. A primary is looked for 5 s, but one that is connected and says nothing would be waited for much longer."""
 
@@ -38,10 +42,10 @@ def http_app(title: str, lifecycle: Lifecycle, *, answer_within: float = ANSWER_
         version="1.0",
         lifespan=lambda _: lifecycle,
         redoc_url=None,
-        responses={"4XX": {"model": ProblemDocument}, "503": {"model": ProblemDocument}},
     )
     app.state.lifecycle = lifecycle
     answer_with_problems(app)
+    tell_every_answer(app)
     app.include_router(health_router(lifecycle.is_ready, lifecycle.measure))
     app.add_middleware(_Bounded)
     app.add_middleware(_Answered, within=answer_within)
@@ -138,20 +142,27 @@ def serve(app: FastAPI, settings: ServiceSettings) -> None:
     # uvicorn raises the signal again once it has stopped in order; by default SIGTERM would then kill the process.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     listening = _listening(settings.http_host, settings.http_port)
-    config = uvicorn.Config(
-        app,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=FINISH_REQUESTS_WITHIN,
-        loop="uvloop",
-        http="httptools",
-    )
-    server = uvicorn.Server(config)
+    server = uvicorn.Server(server_config(app, settings))
     with listening, suppress(KeyboardInterrupt):
         server.run(sockets=[listening])
     if app.state.lifecycle.failed or not server.started:
         sys.exit(1)
+
+
+def server_config(app: FastAPI, settings: ServiceSettings) -> uvicorn.Config:
+    """Return how a service is served: which proxies it believes, and how long it keeps what is open."""
+    return uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        proxy_headers=bool(settings.trusted_proxies),
+        forwarded_allow_ips=settings.trusted_proxies,
+        server_header=False,
+        timeout_graceful_shutdown=FINISH_REQUESTS_WITHIN,
+        timeout_keep_alive=KEEP_ALIVE,
+        loop="uvloop",
+        http="httptools",
+    )
 
 
 def _listening(host: str, port: int) -> socket.socket:

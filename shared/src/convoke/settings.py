@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import ipaddress
 import re
 import sys
 from collections.abc import Mapping
@@ -78,6 +79,17 @@ def _plain(address: str | SecretStr) -> str:
     return address if isinstance(address, str) else address.get_secret_value()
 
 
+def _networks(text: str) -> str:
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        try:
+            ipaddress.ip_network(part, strict=False)
+        except ValueError:
+            raise ValueError("is no comma separated list of addresses and networks") from None
+    return text
+
+
+Days = Annotated[int, Field(ge=1, le=3650)]
+
 HttpAddress = Annotated[str, _leads_with("http", "https")]
 
 
@@ -92,6 +104,9 @@ class ServiceSettings(BaseModel):
     http_host: str = "127.0.0.1"
     http_port: int = Field(ge=1, le=65535)
     encryption_keys: KeyRing
+    trusted_proxies: Annotated[str, AfterValidator(_networks)] = ""
+    """Addresses or networks, comma separated, whose X-Forwarded-For tells where a request came from; else nobody's."""
+
     log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
 
 

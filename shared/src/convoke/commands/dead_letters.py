@@ -13,6 +13,7 @@ import typer
 from convoke.messaging.dead_letters.letter import Letter
 from convoke.messaging.dead_letters.office import DeadLetterOffice, NotWaiting
 from convoke.messaging.publisher import NotPublished
+from convoke.vault import CannotDecrypt
 
 Opened = Callable[[], AbstractAsyncContextManager[DeadLetterOffice]]
 Work = Callable[[DeadLetterOffice], Awaitable[None]]
@@ -77,7 +78,7 @@ async def _run(opened: Opened, work: Work) -> None:
     async with opened() as office:
         try:
             await work(office)
-        except (NotWaiting, NotPublished) as error:
+        except (NotWaiting, NotPublished, CannotDecrypt) as error:
             typer.echo(str(error), err=True)
             raise typer.Exit(1) from None
 
@@ -146,7 +147,7 @@ async def _replay_all(office: DeadLetterOffice, cause: str | None) -> None:
 
 
 async def _discard(office: DeadLetterOffice, letter_id: str, by: str, note: str) -> None:
-    letter = await office.read(letter_id)
+    letter = await office.read(letter_id, with_body=False)  # also one whose key is lost
     await office.discard(letter, by, note)
     typer.echo(f"{letter.id} is discarded; `list --decided` shows it for a year")
 

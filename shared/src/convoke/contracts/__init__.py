@@ -31,6 +31,7 @@ from convoke.contracts.notifications import NotificationFailed, NotificationSent
 from convoke.contracts.privacy import PrivacyErased, PrivacyErasureRequested
 from convoke.contracts.zoom import (
     Connection,
+    Finding,
     ZoomConnected,
     ZoomDisconnected,
     ZoomMeetingChanged,
@@ -67,6 +68,7 @@ __all__ = [
     "Connection",
     "DialIn",
     "FailureReason",
+    "Finding",
     "Host",
     "Invitee",
     "Location",

@@ -38,7 +38,10 @@ class ChangedInZoom(BaseModel):
 
 
 class Meeting(BaseModel):
-    """The way in. `revision` grows with every change of the meeting record, also within one booking revision."""
+    """The way in. `revision` grows with every change of the meeting record, also within one booking revision.
+
+    `connected_at` is when the connection that made it was connected, as auth-service says; None is not known any more.
+    """
 
     model_config = WIRE
     provider: Literal["zoom"] = "zoom"
@@ -50,6 +53,7 @@ class Meeting(BaseModel):
     generation: int
     revision: int
     changed_in_zoom: ChangedInZoom | None = None
+    connected_at: Instant | None = None
 
 
 class FailureReason(BaseModel):

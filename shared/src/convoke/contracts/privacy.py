@@ -19,8 +19,14 @@ class PrivacyErasureRequested(BaseModel):
 
 
 class PrivacyErased(BaseModel):
+    """What a service has removed so far, and what is left because it is still needed; both by kind.
+
+    `removed` only grows. `left` is absent where nothing is.
+    """
+
     model_config = WIRE
     event_type: ClassVar[str] = "privacy.erased.v1"
     erasure_id: Id
     service: str
     removed: dict[str, int]
+    left: dict[str, int] | None = None

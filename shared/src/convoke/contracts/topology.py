@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from convoke.contracts.bookings import BookingCanceled, BookingCreated, BookingRescheduled, BookingUpdated
 from convoke.contracts.meetings import MeetingCanceled, MeetingFailed, MeetingReady
 from convoke.contracts.notifications import NotificationFailed, NotificationSent
+from convoke.contracts.privacy import PrivacyErased, PrivacyErasureRequested
 from convoke.contracts.wire import EventData
 from convoke.contracts.zoom import ZoomConnected, ZoomDisconnected, ZoomMeetingChanged, ZoomSettingsChanged
 
@@ -32,16 +33,28 @@ MEETING_SERVICE_ZOOM = Stream(
 )
 BOOKING_SERVICE_MEETINGS = Stream("booking-service.meetings", (MeetingReady, MeetingFailed, MeetingCanceled))
 BOOKING_SERVICE_NOTIFICATIONS = Stream("booking-service.notifications", (NotificationSent, NotificationFailed))
+BOOKING_SERVICE_ZOOM = Stream("booking-service.zoom", (ZoomConnected, ZoomDisconnected, ZoomSettingsChanged))
 NOTIFIER_BOOKINGS = Stream("notifier.bookings", (BookingCreated, BookingRescheduled, BookingUpdated, BookingCanceled))
 NOTIFIER_MEETINGS = Stream("notifier.meetings", (MeetingReady,))
+NOTIFIER_ZOOM = Stream("notifier.zoom", (ZoomConnected, ZoomDisconnected, ZoomSettingsChanged))
+AUTH_SERVICE_PRIVACY = Stream("auth-service.privacy", (PrivacyErased,))
+BOOKING_SERVICE_PRIVACY = Stream("booking-service.privacy", (PrivacyErasureRequested,))
+MEETING_SERVICE_PRIVACY = Stream("meeting-service.privacy", (PrivacyErasureRequested,))
+NOTIFIER_PRIVACY = Stream("notifier.privacy", (PrivacyErasureRequested,))
 
 TOPOLOGY = (
     MEETING_SERVICE_BOOKINGS,
     MEETING_SERVICE_ZOOM,
     BOOKING_SERVICE_MEETINGS,
     BOOKING_SERVICE_NOTIFICATIONS,
+    BOOKING_SERVICE_ZOOM,
     NOTIFIER_BOOKINGS,
     NOTIFIER_MEETINGS,
+    NOTIFIER_ZOOM,
+    AUTH_SERVICE_PRIVACY,
+    BOOKING_SERVICE_PRIVACY,
+    MEETING_SERVICE_PRIVACY,
+    NOTIFIER_PRIVACY,
 )
 
 

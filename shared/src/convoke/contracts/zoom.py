@@ -7,10 +7,22 @@ from pydantic import BaseModel
 from convoke.contracts.wire import WIRE, Id
 
 
-class Connection(BaseModel):
-    """A connection of an organization, or of one host where `host_id` is there.
+class Finding(BaseModel):
+    """What the last check-up of a connection found; an `error` keeps meetings from being made, moved or deleted."""
 
-    `revision` grows with every change of the connection; messages from before it was there read as 0.
+    model_config = WIRE
+    code: str
+    severity: Literal["error", "warning", "notice"]
+    title: str
+    detail: str
+    next_step: str
+
+
+class Connection(BaseModel):
+    """A connection of an organization, or of one host where `host_id` is there, as it is when the event is published.
+
+    `revision` grows with every change of the connection; messages from before it was there read as 0. What is None
+    below was not yet told in such messages; `findings` is None too until the connection was checked up.
     """
 
     model_config = WIRE
@@ -24,6 +36,9 @@ class Connection(BaseModel):
     plan: Literal["basic", "licensed", "unassigned", "unknown"]
     scopes: tuple[str, ...]
     missing_scopes: tuple[str, ...]
+    status: Literal["active", "reauthorization_required", "disconnected"] | None = None
+    enabled_for_new_bookings: bool | None = None
+    findings: tuple[Finding, ...] | None = None
 
 
 class ZoomConnected(BaseModel):
@@ -41,6 +56,8 @@ class ZoomDisconnected(BaseModel):
 
 
 class ZoomSettingsChanged(BaseModel):
+    """Its owner has paused or resumed a connection, or a check-up has found something else than the one before."""
+
     model_config = WIRE
     event_type: ClassVar[str] = "zoom.settings_changed.v1"
     connection: Connection

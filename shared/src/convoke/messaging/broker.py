@@ -4,7 +4,8 @@ Two brokers, because a memory or disk alarm blocks a publishing connection whole
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
 
 from aio_pika import RobustQueue
 from faststream.rabbit import Channel, ExchangeType, QueueType, RabbitBroker, RabbitExchange, RabbitQueue
@@ -44,6 +45,16 @@ def publishing_broker(url: str) -> RabbitBroker:
         apply_types=False,
         reconnect_interval=1.0,
     )
+
+
+@asynccontextmanager
+async def opened_broker(url: str) -> AsyncIterator[RabbitBroker]:
+    """Give a command what it may publish with, connected once it does, and stop it afterwards."""
+    broker = publishing_broker(url)
+    try:
+        yield broker
+    finally:
+        await broker.stop()
 
 
 def consuming_broker(url: str, *, prefetch: int = PREFETCH) -> RabbitBroker:

@@ -1,6 +1,7 @@
 """A service's two connections to RabbitMQ, from connecting to the graceful stop."""
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
 
 from convoke.contracts.wire import EventData
@@ -11,6 +12,7 @@ from convoke.messaging.dead_letters.store import DeadLetters
 from convoke.messaging.publisher import Publisher
 
 FINISH_HANDLERS_WITHIN = 6.0
+CUT_OFF_WITHIN = 1.0
 
 
 class Connections:
@@ -57,6 +59,8 @@ class Connections:
             await self._consuming.stop()
 
     async def close(self) -> None:
-        """Close both connections, last of all."""
-        await self._consuming.stop()
+        """Close both connections, last of all; an unfinished handler is cut off, and its message comes again."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(CUT_OFF_WITHIN):
+                await self._consuming.stop()
         await self._publishing.stop()

@@ -14,7 +14,7 @@ from faststream.rabbit.annotations import RabbitMessage
 State = Literal["waiting", "replayed", "discarded"]
 
 _EVENT_TYPE = re.compile(r"[a-z0-9_.]{1,64}")
-_SUBJECT = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _BY_THE_BROKER = {
     "rejected": "nobody could say why: the log has message.dead_lettering_failed",
     "delivery_limit": "it was delivered too often: it may kill every process that takes it",
@@ -35,7 +35,7 @@ class Decision:
 class Letter:
     """A message that died in `queue`. `deaths` counts how often; `body` is there while it waits and was asked for.
 
-    `event_type` and `subject` are what the message says of itself, and None where it says nothing sensible.
+    `event_type`, `subject` and `organization_id` are what the message says of itself, None where that makes no sense.
     """
 
     id: str
@@ -48,6 +48,7 @@ class Letter:
     content_type: str | None
     first_died_at: datetime
     died_at: datetime
+    organization_id: str | None = None
     deaths: int = 1
     state: State = "waiting"
     decisions: tuple[Decision, ...] = ()
@@ -69,7 +70,8 @@ def letter_of(queue: str, message: RabbitMessage, now: datetime) -> Letter:
         reason_code=code,
         reason=reason,
         event_type=_fitting(_EVENT_TYPE, said.get("type")),
-        subject=_fitting(_SUBJECT, said.get("subject")),
+        subject=_fitting(_ID, said.get("subject")),
+        organization_id=_fitting(_ID, said.get("organizationid")),
         message_id=message.message_id,
         content_type=message.content_type,
         first_died_at=died_at,

@@ -41,9 +41,9 @@ class DeadLetterOffice:
         found = [letter async for letter in self.letters.all() if cause in {None, letter.cause, letter.reason_code}]
         return sorted(found, key=lambda letter: letter.first_died_at)
 
-    async def read(self, letter_id: str) -> Letter:
-        """Return a letter that waits, with its body. Raises NotWaiting."""
-        letter = await self.letters.find(letter_id)
+    async def read(self, letter_id: str, *, with_body: bool = True) -> Letter:
+        """Return a letter that waits. Raises NotWaiting, and CannotDecrypt where its body is wanted."""
+        letter = await self.letters.find(letter_id, with_body=with_body)
         if letter is None or letter.state != "waiting":
             what = f"was {letter.state} already" if letter else "is no letter of this service"
             raise NotWaiting(f"'{letter_id}' {what}; `dead-letters list` shows those that wait")
