@@ -2,7 +2,7 @@
 
 Errors, by what the caller does next:
     ZoomUnavailable  no certain answer: the effect may have happened
-    GrantRefused     the code or the refresh token is dead: the owner must connect
+    GrantRefused     the code or the token is dead: the owner must connect
     AppRefused       Zoom refuses this installation, not this owner: an operator must look
     AccessRefused    the access token may not read the user: a permission is missing
 """
@@ -20,6 +20,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from structlog.stdlib import BoundLogger, get_logger
 
 from auth_service.domain.connections import Plan, Tokens, ZoomUser
+from auth_service.domain.refusals import DEAD_GRANTS, Reason, reason_of
+from convoke import outgoing
 from convoke.clock import Clock, utc_now
 
 log: BoundLogger = get_logger(__name__)
@@ -31,6 +33,9 @@ LARGEST_ANSWER = 200_000
 _HOST = re.compile(r"[a-z0-9.-]+")
 """Stricter than urlsplit, which takes `evil.example\\.zoom.us` for a host; others may not."""
 
+INVALID_TOKEN = 124
+"""Zoom's code (zoom.md 2.3)."""
+
 PLANS: dict[int, Plan] = {1: "basic", 2: "licensed", 4: "unassigned"}
 
 
@@ -39,11 +44,19 @@ class ZoomUnavailable(Exception):
 
 
 class GrantRefused(Exception):
-    """Zoom no longer knows this code or refresh token."""
+    """Zoom no longer takes this code or token, for one of DEAD_GRANTS."""
+
+    def __init__(self, said: str, reason: Reason = "code-refused") -> None:
+        super().__init__(said)
+        self.reason: str = reason
 
 
 class AppRefused(Exception):
-    """Zoom refuses our client id, secret or redirect address."""
+    """Zoom refuses the app, our client id, secret or redirect address."""
+
+    def __init__(self, said: str, reason: Reason | None = None) -> None:
+        super().__init__(said)
+        self.reason: str = reason or "app-refused"
 
 
 class AccessRefused(Exception):
@@ -97,7 +110,7 @@ class Zoom:
         self._client_id = client_id
         self._credentials = httpx.BasicAuth(client_id, client_secret)
         self._redirect_uri = redirect_uri
-        self._consent_url = consent_url or oauth_url
+        self.consent_url = consent_url or oauth_url
         self._clock = clock
 
     def authorization_url(self, state: str, code_challenge: str) -> str:
@@ -110,7 +123,7 @@ class Zoom:
             "code_challenge": code_challenge,
             "code_challenge_method": "S256",
         }
-        return f"{self._consent_url}/oauth/authorize?{urlencode(query)}"
+        return f"{self.consent_url}/oauth/authorize?{urlencode(query)}"
 
     async def exchange(self, code: str, code_verifier: str) -> Tokens:
         """Trade a code for tokens. Raises ZoomUnavailable, GrantRefused or AppRefused."""
@@ -132,7 +145,7 @@ class Zoom:
 
     async def revoke(self, access_token: str) -> None:
         """End what the owner has allowed. Raises ZoomUnavailable, GrantRefused (it has ended) or AppRefused."""
-        async with _certain_answers():
+        async with certain_answers():
             answer = await self._http.post(
                 f"{self._oauth_url}/oauth/revoke", data={"token": access_token}, auth=self._credentials
             )
@@ -140,10 +153,12 @@ class Zoom:
             raise _refusal(answer)
 
     async def me(self, tokens: Tokens) -> ZoomUser:
-        """Return whose tokens these are. Raises ZoomUnavailable or AccessRefused."""
+        """Return whose tokens these are. Raises ZoomUnavailable, AccessRefused, or GrantRefused if they ended."""
         headers = {"Authorization": f"Bearer {tokens.access}"}
-        async with _certain_answers():
+        async with certain_answers():
             answer = await self._http.get(f"{tokens.api_url}/v2/users/me", headers=headers)
+        if _json(answer).get("code") == INVALID_TOKEN:
+            raise GrantRefused(_reason(answer))
         if answer.status_code in (400, 401, 403):
             raise AccessRefused(_reason(answer))
         if answer.status_code != httpx.codes.OK:
@@ -152,7 +167,7 @@ class Zoom:
         return ZoomUser(user.id, user.account_id, user.email, PLANS.get(user.type or 0, "unknown"))
 
     async def _tokens(self, form: dict[str, str]) -> Tokens:
-        async with _certain_answers():
+        async with certain_answers():
             answer = await self._http.post(f"{self._oauth_url}/oauth/token", data=form, auth=self._credentials)
         if answer.status_code != httpx.codes.OK:
             raise _refusal(answer)
@@ -176,11 +191,13 @@ class Zoom:
         return self._api_url
 
 
-def http_client() -> httpx.AsyncClient:
-    """Return a client for Zoom: explicit time-outs, no redirects, nothing taken from the environment."""
+def http_client(*addresses: str) -> httpx.AsyncClient:
+    """Return a client for Zoom and, for other installations of it, `addresses`; with explicit time-outs.
+
+    No connection is kept open: the answer to a rotation would be lost on one that Zoom is just closing.
+    """
     timeout = httpx.Timeout(connect=3, read=20, write=5, pool=5)
-    headers = {"Accept": "application/json"}
-    return httpx.AsyncClient(timeout=timeout, headers=headers, follow_redirects=False, trust_env=False)
+    return outgoing.client(timeout=timeout, addresses=addresses, domains=["zoom.us"], kept_open=0)
 
 
 def origin_of(url: str) -> str | None:
@@ -201,7 +218,8 @@ def is_zooms(origin: str) -> bool:
 
 
 @asynccontextmanager
-async def _certain_answers() -> AsyncIterator[None]:
+async def certain_answers() -> AsyncIterator[None]:
+    """Bound a call in time. Raises ZoomUnavailable where no answer came."""
     try:
         async with asyncio.timeout(ANSWER_WITHIN):
             yield
@@ -214,13 +232,16 @@ def _refusal(answer: httpx.Response) -> Exception:
     if answer.status_code >= httpx.codes.INTERNAL_SERVER_ERROR or answer.status_code == httpx.codes.TOO_MANY_REQUESTS:
         return ZoomUnavailable(f"the token endpoint answered {answer.status_code}")
     body = _json(answer)
-    error, reason = str(body.get("error", "")), str(body.get("reason", ""))
-    if error == "invalid_grant" or (error == "invalid_request" and reason in _DEAD_GRANTS):
+    error, words = str(body.get("error", "")), str(body.get("reason", ""))
+    reason = reason_of(f"{body.get('code', '')} {error} {words}")
+    if reason in DEAD_GRANTS:
+        return GrantRefused(error, reason)
+    if error == "invalid_grant" or (error == "invalid_request" and words in _WORDS_OF_DEAD_GRANTS):
         return GrantRefused(error)
-    return AppRefused(f"{answer.status_code} {error[:40]}")
+    return AppRefused(f"{answer.status_code} {error[:40]}", reason)
 
 
-_DEAD_GRANTS = ("Invalid Token!", "Invalid authorization code")
+_WORDS_OF_DEAD_GRANTS = ("Invalid Token!", "Invalid authorization code")
 
 
 def _reason(answer: httpx.Response) -> str:

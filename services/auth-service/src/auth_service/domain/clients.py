@@ -6,8 +6,16 @@ import secrets
 from dataclasses import dataclass, field
 
 AUDIENCES = ("auth-service", "booking-service", "meeting-service", "notifier")
-TENANT_SCOPES = ("zoom.connect", "hosts.manage", "bookings.read", "bookings.write")
-"""What an organization's client may hold; `zoom.access-tokens` is for meeting-service alone."""
+TENANT_SCOPES = (
+    "zoom.connect",
+    "zoom.administer",
+    "hosts.manage",
+    "bookings.read",
+    "bookings.write",
+    "privacy.erase",
+)
+"""What an organization's client may hold: `zoom.connect` is for hosts' own connections, `zoom.administer` for the
+organization's too; `zoom.access-tokens` is for meeting-service alone."""
 
 
 class UnknownScope(Exception):

@@ -7,6 +7,8 @@ from typing import Literal
 
 Status = Literal["active", "reauthorization_required", "disconnected"]
 Plan = Literal["basic", "licensed", "unassigned", "unknown"]
+Severity = Literal["error", "warning", "notice"]
+"""An error keeps meetings from being made, moved or deleted; a warning asks for a decision; a notice informs."""
 
 REFRESH_AHEAD = timedelta(minutes=10)
 REFRESH_JITTER = timedelta(minutes=5)
@@ -58,6 +60,17 @@ class ZoomUser:
 
 
 @dataclass(frozen=True)
+class Finding:
+    """One thing to know about a connection, in words for its owner."""
+
+    code: str
+    severity: Severity
+    title: str
+    detail: str
+    next_step: str
+
+
+@dataclass(frozen=True)
 class Tokens:
     """What Zoom's token endpoint gave; `expires_at` is by our clock. A refresh token works once."""
 
@@ -69,10 +82,40 @@ class Tokens:
 
 
 @dataclass(frozen=True)
-class Connection:
-    """A stored connection. `token_version` grows with every pair of tokens; both are sealed for their version.
+class Ending:
+    """What an end still has to do at Zoom: first have the future meetings deleted, if that was asked, then revoke.
 
-    `connected_at` is when its owner connected last, `connected_since` when for the first time.
+    `asked` is how many meetings were to be deleted, `left` how many still are; None before meeting-service has said so.
+    `refresh_began` tells that Zoom was asked to replace the pair that is to be revoked, and no answer is stored yet.
+    """
+
+    stage: Literal["deleting", "revoking"]
+    by: str
+    began_at: datetime
+    until: datetime
+    failures: int = 0
+    asked: int | None = None
+    left: int | None = None
+    refresh_began: bool = False
+
+
+@dataclass(frozen=True)
+class Event:
+    """One line of a connection's history: when, what, by whom (an API client's id, `zoom` or `erasure`), why."""
+
+    at: datetime
+    what: str
+    by: str
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class Connection:
+    """A stored connection.
+
+    `token_version` grows with every pair of tokens; both are sealed for their version, by the connection's data key.
+    `connected_at` is when its owner connected last, `connected_since` when for the first time. `found` is what the
+    check-up at `checked_at` found; None in a row from before there were check-ups, until its first one.
     """
 
     id: str
@@ -86,23 +129,45 @@ class Connection:
     connected_at: datetime
     connected_since: datetime
     token_version: int
+    sealed_data_key: str = field(repr=False)
     sealed_access_token: str = field(repr=False)
     sealed_refresh_token: str = field(repr=False)
     expires_at: datetime
     due_at: datetime | None
     refresh_failures: int
     refresh_failed_at: datetime | None
+    checked_at: datetime | None = None
+    found: tuple[Finding, ...] | None = None
+    deauthorized_at: datetime | None = None
+    """When Zoom reported that its user has removed the app; to be asked before it is believed."""
+    ending: Ending | None = None
+    history: tuple[Event, ...] = ()
+
+    @property
+    def is_being_left(self) -> bool:
+        """Tell whether its future meetings are being deleted before it ends: it makes no new ones."""
+        return self.status == "active" and self.ending is not None and self.ending.stage == "deleting"
+
+    @property
+    def may_make_meetings(self) -> bool:
+        return self.status == "active" and self.enabled_for_new_bookings and not self.is_being_left
+
+    def check_connected(self) -> None:
+        """Raise ZoomNotConnected where the connection was ended."""
+        if self.status == "disconnected":
+            raise ZoomNotConnected
 
     def check_usable(self) -> None:
         """Raise ZoomNotConnected or ReauthorizationRequired unless the connection is active."""
-        if self.status == "disconnected":
-            raise ZoomNotConnected
+        self.check_connected()
         if self.status == "reauthorization_required":
             raise ReauthorizationRequired
 
     def check_may_make_meetings(self) -> None:
         """Raise what check_usable raises, or ConnectionPaused."""
         self.check_usable()
+        if self.is_being_left:
+            raise ZoomNotConnected
         if not self.enabled_for_new_bookings:
             raise ConnectionPaused
 

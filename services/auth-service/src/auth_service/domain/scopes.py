@@ -26,8 +26,14 @@ NEEDED_SCOPES = (
     NeededScope("user:read:user", "show which Zoom account is connected", ("user:read", "user_info:read")),
 )
 
+OPTIONAL_SCOPES = (
+    NeededScope("user:read:settings", "tell what the account's waiting room and passcodes are like", ("user:read",)),
+)
+ASKED_SCOPES = (*NEEDED_SCOPES, *OPTIONAL_SCOPES)
+"""All that an owner is asked to allow on Zoom's page."""
 
-def missing_scopes(granted: Iterable[str]) -> tuple[NeededScope, ...]:
-    """Return what is needed and not granted; classic and `:admin` scopes count."""
+
+def missing_scopes(granted: Iterable[str], wanted: tuple[NeededScope, ...] = NEEDED_SCOPES) -> tuple[NeededScope, ...]:
+    """Return what is wanted and not granted; classic and `:admin` scopes count."""
     have = frozenset(granted)
-    return tuple(scope for scope in NEEDED_SCOPES if not scope.is_granted_by(have))
+    return tuple(scope for scope in wanted if not scope.is_granted_by(have))

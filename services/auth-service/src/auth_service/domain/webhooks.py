@@ -12,6 +12,8 @@ Change = Literal["updated", "deleted"]
 
 _CHANGES: dict[str, Change] = {"meeting.updated": "updated", "meeting.deleted": "deleted"}
 
+KNOWN_EVENTS = frozenset({*_CHANGES, "app_deauthorized", "endpoint.url_validation"})
+
 _NUMBER = re.compile("[0-9]{1,18}")
 
 
@@ -27,6 +29,15 @@ class MeetingChange:
     host_id: str | None
     zoom_meeting_id: int
     change: Change
+
+
+@dataclass(frozen=True)
+class Removal:
+    """A Zoom user has removed the app that `client_id` names. `digest` is the same for every copy."""
+
+    digest: str
+    client_id: str
+    zoom_user_id: str
 
 
 def signer_of(secrets: Sequence[str], signature: str, timestamp: str, body: bytes) -> str | None:
@@ -67,8 +78,26 @@ def meeting_change_of(message: dict[str, Any]) -> MeetingChange | None:
     )
 
 
-def _digest(message: dict[str, Any], meeting: dict[str, Any]) -> str:
-    same = json.dumps([message["event"], message.get("event_ts"), meeting], sort_keys=True)
+def removal_of(message: dict[str, Any]) -> Removal | None:
+    """Return what an `app_deauthorized` says (zoom.md 5); None for any other event, or where it names nobody.
+
+    Its `event_ts` has been seen inside the payload and outside, as a number and as text: nothing depends on it.
+    """
+    payload = _object(message.get("payload"))
+    client_id, user_id = _id(payload.get("client_id")), _id(payload.get("user_id"))
+    if message.get("event") != "app_deauthorized" or client_id is None or user_id is None:
+        return None
+    return Removal(_digest(message, payload), client_id, user_id)
+
+
+def kind_of(message: dict[str, Any]) -> str:
+    """Return the event's name where it is one that we know, else `other`: anybody may make up a name."""
+    event = message.get("event")
+    return event if isinstance(event, str) and event in KNOWN_EVENTS else "other"
+
+
+def _digest(message: dict[str, Any], about: dict[str, Any]) -> str:
+    same = json.dumps([message["event"], message.get("event_ts"), about], sort_keys=True)
     return hashlib.sha256(same.encode()).hexdigest()
 
 

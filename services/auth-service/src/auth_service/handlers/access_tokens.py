@@ -16,6 +16,8 @@ from auth_service.domain.connections import (
     ZoomNotConnected,
 )
 from auth_service.mongo.connections import Connections
+from auth_service.mongo.refreshes import Refreshes
+from auth_service.mongo.sealed_tokens import SealedTokens
 from convoke.clock import Clock, utc_now
 
 WAIT_FOR_REFRESH = 10.0
@@ -39,8 +41,17 @@ class RefreshPending(Exception):
 class AccessTokens:
     """`nudge` makes whoever works on due connections look at once."""
 
-    def __init__(self, connections: Connections, nudge: Callable[[], None], clock: Clock = utc_now) -> None:
+    def __init__(
+        self,
+        connections: Connections,
+        refreshes: Refreshes,
+        tokens: SealedTokens,
+        nudge: Callable[[], None],
+        clock: Clock = utc_now,
+    ) -> None:
         self._connections = connections
+        self._refreshes = refreshes
+        self._tokens = tokens
         self._nudge = nudge
         self._clock = clock
 
@@ -53,7 +64,7 @@ class AccessTokens:
         """
         own = await self._connections.owned_by(Owner(organization_id, host_id)) if host_id else None
         shared = await self._connections.owned_by(Owner(organization_id))
-        chosen = own if own and own.status != "disconnected" else shared
+        chosen = own if own and own.status != "disconnected" and not own.is_being_left else shared
         if chosen is None:
             raise ZoomNotConnected if own else ZoomNeverConnected
         chosen.check_may_make_meetings()
@@ -72,19 +83,20 @@ class AccessTokens:
         return await self._with_good_token(connection, rejected)
 
     async def _with_good_token(self, connection: Connection, rejected: str | None) -> Connection:
-        is_rejected = rejected is not None and rejected == fingerprint(self._connections.access_token(connection))
+        is_refused = rejected is not None and rejected == fingerprint(self._tokens.access_token(connection))
+        is_rejected = is_refused or connection.deauthorized_at is not None
         left = connection.expires_at - self._clock()
         if is_rejected or left < REFRESH_ON_DEMAND_BELOW:
             return await self._refreshed(connection, may_use_old=not is_rejected)
         if connection.due_at and connection.due_at > connection.expires_at:
-            await self._connections.keep_fresh(connection)
+            await self._refreshes.keep_fresh(connection)
         return connection
 
     async def _refreshed(self, connection: Connection, *, may_use_old: bool) -> Connection:
         """Have the connection refreshed by whichever replica claims it, and wait for the result in its row."""
         latest = connection
         if not self._failed_just_now(connection):
-            await self._connections.make_due(connection, self._clock())
+            await self._refreshes.make_due(connection, self._clock())
             self._nudge()
             latest = await self._outcome(connection)
         latest.check_usable()

@@ -1,59 +1,66 @@
-"""Disconnecting Zoom: nobody gets a token from then on, and Zoom is told as far as it can be reached."""
+"""Disconnecting Zoom: nobody gets a token from then on; what is left to do at Zoom is due work (handlers.ending)."""
 
-import asyncio
+from collections.abc import Callable
 
 from structlog.stdlib import BoundLogger, get_logger
 
-from auth_service.domain.connections import Connection, ConnectionUnknown
+from auth_service.domain.connections import Connection, ConnectionUnknown, ReauthorizationRequired
 from auth_service.mongo.connections import Connections
-from auth_service.zoom import AppRefused, GrantRefused, Zoom, ZoomUnavailable
+from auth_service.mongo.documents import connection_of
+from auth_service.mongo.endings import Endings
 from convoke.messaging.outbox import Outbox
-from convoke.vault import CannotDecrypt
+from convoke.mongo import Document
 
 log: BoundLogger = get_logger(__name__)
 
-DRAIN_WITHIN = 2.0
-
 
 class Disconnecting:
-    """Ends connections for their owners."""
+    """Ends connections for their owners. `nudge` makes whoever works on ends look at once."""
 
-    def __init__(self, connections: Connections, zoom: Zoom, outbox: Outbox) -> None:
+    def __init__(self, connections: Connections, endings: Endings, outbox: Outbox, nudge: Callable[[], None]) -> None:
         self._connections = connections
-        self._zoom = zoom
+        self._endings = endings
         self._outbox = outbox
-        self._under_way: set[asyncio.Task[None]] = set()
+        self._nudge = nudge
 
-    async def disconnect(self, organization_id: str, connection_id: str) -> None:
+    async def disconnect(self, organization_id: str, connection_id: str, by: str) -> None:
         """Erase a connection's tokens and say so; nothing more happens to one that is disconnected already.
 
-        Raises ConnectionUnknown.
+        One whose future meetings are being deleted ends with what is left of them. Raises ConnectionUnknown.
         """
         while True:
-            connection = await self._connections.find(organization_id, connection_id)
-            if connection is None:
-                raise ConnectionUnknown
+            connection = await self._found(organization_id, connection_id)
             if connection.status == "disconnected":
                 return
-            if document := await self._connections.disconnect(connection, "user"):
+            if document := await self._connections.disconnect(connection, "user", by):
                 break
-        self._outbox.publish_soon(document)
-        self._revoke_soon(connection)
+        self._told(document)
         log.info("zoom.disconnected", connection=connection.id)
 
-    async def drain(self) -> None:
-        """Give what is still under way a last moment."""
-        if self._under_way:
-            await asyncio.wait(self._under_way, timeout=DRAIN_WITHIN)
+    async def delete_meetings_first(self, organization_id: str, connection_id: str, by: str) -> Connection:
+        """Begin to delete the future meetings, after which the connection ends; returns it as it is now.
 
-    def _revoke_soon(self, connection: Connection) -> None:
-        task = asyncio.create_task(self._revoke(connection))
-        self._under_way.add(task)
-        task.add_done_callback(self._under_way.discard)
+        No new meetings are made from then on. Raises ConnectionUnknown, and ReauthorizationRequired where nothing can
+        be deleted any more.
+        """
+        while True:
+            connection = await self._found(organization_id, connection_id)
+            if connection.status == "reauthorization_required":
+                raise ReauthorizationRequired
+            if connection.status == "disconnected" or connection.is_being_left:
+                return connection
+            if document := await self._endings.begin(connection, by):
+                break
+        self._told(document)
+        log.info("zoom.disconnecting", connection=connection.id)
+        return connection_of(document)
 
-    async def _revoke(self, connection: Connection) -> None:
-        """Try once: without its tokens the connection is over here, and the owner can remove the app at Zoom."""
-        try:
-            await self._zoom.revoke(self._connections.access_token(connection))
-        except (ZoomUnavailable, GrantRefused, AppRefused, CannotDecrypt) as error:
-            log.warning("zoom.not_revoked", connection=connection.id, reason=type(error).__name__, detail=str(error))
+    async def _found(self, organization_id: str, connection_id: str) -> Connection:
+        connection = await self._connections.find(organization_id, connection_id)
+        if connection is None:
+            raise ConnectionUnknown
+        return connection
+
+    def _told(self, document: Document) -> None:
+        self._outbox.publish_soon(document)
+        self._nudge()

@@ -11,7 +11,10 @@ from datetime import timedelta
 from structlog.stdlib import BoundLogger, get_logger
 
 from auth_service.domain.connections import Connection, Tokens
-from auth_service.mongo.connections import Connections, connection_of
+from auth_service.mongo.connections import Connections
+from auth_service.mongo.documents import connection_of
+from auth_service.mongo.refreshes import Refreshes
+from auth_service.mongo.sealed_tokens import SealedTokens
 from auth_service.zoom import AppRefused, GrantRefused, Zoom, ZoomUnavailable
 from convoke.due_work import Claim
 from convoke.messaging.outbox import Outbox
@@ -32,8 +35,12 @@ DRAIN_WITHIN = 1.0
 class Refreshing:
     """Works on connections that are due."""
 
-    def __init__(self, connections: Connections, zoom: Zoom, outbox: Outbox) -> None:
+    def __init__(
+        self, refreshes: Refreshes, connections: Connections, tokens: SealedTokens, zoom: Zoom, outbox: Outbox
+    ) -> None:
+        self._refreshes = refreshes
         self._connections = connections
+        self._tokens = tokens
         self._zoom = zoom
         self._outbox = outbox
         self._under_way: set[asyncio.Task[None]] = set()
@@ -52,8 +59,8 @@ class Refreshing:
 
     async def _refresh(self, claim: Claim) -> None:
         connection = connection_of(claim.document)
-        refresh_token = self._connections.refresh_token(connection)
-        if not await self._connections.start_refresh(claim):
+        refresh_token = self._tokens.refresh_token(connection)
+        if not await self._refreshes.start_refresh(claim):
             return
         _warn_of_lost_answer(claim.document)
         try:
@@ -70,7 +77,7 @@ class Refreshing:
         pause, until = 0.1, time.monotonic() + SAVE_FOR
         while True:
             try:
-                saved = await self._connections.save_refreshed(connection, tokens)
+                saved = await self._refreshes.save_refreshed(connection, tokens)
             except DATABASE_AWAY as error:
                 log.warning("zoom.tokens_not_saved_yet", connection=connection.id, error=type(error).__name__)
                 if time.monotonic() > until:
@@ -81,17 +88,34 @@ class Refreshing:
                 break
         if saved:
             self._outbox.publish_soon(saved)
+            await self._ask_again_if_reported(connection, connection_of(saved))
         log.info("zoom.tokens_refreshed" if saved else "zoom.tokens_superseded", connection=connection.id)
 
     async def _give_up(self, connection: Connection) -> None:
         """Zoom refused the token that we read; the compare-and-set reads the row again before it is called dead."""
-        given_up = await self._connections.give_up(connection)
-        if given_up:
+        if given_up := await self._refreshes.give_up(connection):
             self._outbox.publish_soon(given_up)
             log.warning("zoom.reauthorization_required", connection=connection.id)
+            return
+        latest = await self._connections.find(connection.owner.organization_id, connection.id)
+        if latest and latest.deauthorized_at and latest.token_version == connection.token_version:
+            await self._end_as_reported(latest)
+
+    async def _end_as_reported(self, connection: Connection) -> None:
+        """Zoom has reported that its user has removed the app, and does not take the tokens any more."""
+        if ended := await self._connections.disconnect(connection, "deauthorized", "zoom"):
+            self._outbox.publish_soon(ended)
+            log.info("zoom.deauthorized", connection=connection.id)
+
+    async def _ask_again_if_reported(self, before: Connection, now: Connection) -> None:
+        """Ask once more where a removal was reported meanwhile; else it was a report of an earlier authorization."""
+        if now.deauthorized_at:
+            await self._refreshes.make_due(now, now.deauthorized_at)
+        elif before.deauthorized_at:
+            log.info("zoom.deauthorization_not_confirmed", connection=now.id)
 
     async def _put_off(self, claim: Claim, connection: Connection, error: Exception) -> None:
-        again_at = await self._connections.put_off(claim, connection)
+        again_at = await self._refreshes.put_off(claim, connection)
         # What Zoom has against the app is for an operator to mend; no connection is given up for it.
         tell = log.error if isinstance(error, AppRefused) else log.warning
         tell("zoom.refresh_failed", connection=connection.id, error=str(error), retry_at=again_at.isoformat())

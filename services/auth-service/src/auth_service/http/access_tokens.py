@@ -19,9 +19,10 @@ from auth_service.domain.connections import (
 )
 from auth_service.handlers.access_tokens import AccessTokens, RefreshPending
 from auth_service.http.callers import service
-from auth_service.mongo.connections import Connections
+from auth_service.mongo.sealed_tokens import SealedTokens
 from convoke.contracts.wire import Instant
 from convoke.identity import Caller, Verifier
+from convoke.openapi import problems
 from convoke.problems import Problem
 from convoke.vault import CannotDecrypt
 
@@ -71,7 +72,10 @@ class AccessTokenRequest(BaseModel):
 
 
 class AccessTokenAnswer(BaseModel):
-    """`connected_since`: when Zoom was first connected for whom the request names, whatever broke since."""
+    """`connected_since`: when Zoom was first connected for whom the request names, whatever broke since.
+
+    `connected_at`: when the owner of this connection connected it last.
+    """
 
     connection_id: str
     access_token: str
@@ -83,13 +87,16 @@ class AccessTokenAnswer(BaseModel):
     email: str
     scopes: tuple[str, ...]
     connected_since: Instant
+    connected_at: Instant
+    is_left: bool
+    """Its owner is disconnecting: the future meetings are to be deleted first."""
 
 
-def access_tokens_router(access_tokens: AccessTokens, connections: Connections, verifier: Verifier) -> APIRouter:
+def access_tokens_router(access_tokens: AccessTokens, tokens: SealedTokens, verifier: Verifier) -> APIRouter:
     router = APIRouter(prefix="/internal/v1/zoom", tags=["internal"])
     allowed = Depends(service(verifier, "zoom.access-tokens"))
 
-    @router.post("/access-tokens")
+    @router.post("/access-tokens", responses=problems(404, 409, 500))
     async def access_token(
         body: AccessTokenRequest, response: Response, _: Annotated[Caller, allowed]
     ) -> AccessTokenAnswer:
@@ -97,7 +104,7 @@ def access_tokens_router(access_tokens: AccessTokens, connections: Connections, 
         response.headers["Cache-Control"] = "no-store"
         with _as_problems():
             connection = await _resolved(access_tokens, body)
-            return _answer(connection, connections.access_token(connection))
+            return _answer(connection, tokens.access_token(connection))
 
     return router
 
@@ -138,4 +145,6 @@ def _answer(connection: Connection, access_token: str) -> AccessTokenAnswer:
         email=connection.user.email,
         scopes=connection.scopes,
         connected_since=connection.connected_since,
+        connected_at=connection.connected_at,
+        is_left=connection.is_being_left,
     )

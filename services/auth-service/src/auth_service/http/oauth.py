@@ -3,6 +3,8 @@
 import asyncio
 import base64
 from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -16,6 +18,7 @@ from auth_service.handlers.issuing import InvalidClient, InvalidScope, InvalidTa
 from auth_service.signing import SigningKeys
 from convoke.mongo import DATABASE_AWAY
 from convoke.problems import TRY_AGAIN_AFTER
+from convoke.rate_limits import RateLimit, client_of, too_many
 
 log: BoundLogger = get_logger(__name__)
 
@@ -59,22 +62,33 @@ class TokenAnswer(BaseModel):
     scope: str
 
 
+class ErrorAnswer(BaseModel):
+    """RFC 6749, section 5.2."""
+
+    error: str
+    error_description: str
+
+
+_REFUSALS: dict[int | str, dict[str, Any]] = {status: {"model": ErrorAnswer} for status in (400, 401, 503)}
+
+
 class _Refused(Exception):
     def __init__(self, error: str, description: str, status: int = 400) -> None:
         super().__init__(error)
         self.answer = (status, error, description)
 
 
-def oauth_router(issuing: Issuing, keys: SigningKeys) -> APIRouter:
+def oauth_router(issuing: Issuing, keys: SigningKeys, failed: RateLimit) -> APIRouter:
+    """Return the routes. Beyond `failed` attempts of a client none of its attempts is looked at."""
     router = APIRouter(tags=["tokens"])
 
-    @router.post("/oauth/token", response_model=TokenAnswer, openapi_extra=_FORM)
+    @router.post("/oauth/token", response_model=TokenAnswer, responses=_REFUSALS, openapi_extra=_FORM)
     async def token(request: Request) -> JSONResponse:
         """Give a token for one audience to a client that shows its id and secret, by Basic or in the form."""
         try:
             form = await _form_of(request)
             client_id, secret = _credentials(request, form)
-            async with asyncio.timeout(ISSUE_WITHIN):
+            async with _counted(failed, client_of(request)), asyncio.timeout(ISSUE_WITHIN):
                 issued = await issuing.issue(client_id, secret, form.get("audience", ""), form.get("scope", ""))
         except _Refused as refusal:
             return _error(*refusal.answer)
@@ -92,6 +106,22 @@ def oauth_router(issuing: Issuing, keys: SigningKeys) -> APIRouter:
         return JSONResponse(keys.published(), headers=fresh)
 
     return router
+
+
+@asynccontextmanager
+async def _counted(failed: RateLimit, client: str) -> AsyncIterator[None]:
+    """Count what fails for its credentials. Taken before they are looked at, so that none slip by side by side."""
+    if wait := failed.take(client):
+        log.warning("client.guesses")
+        raise too_many(wait)
+    try:
+        yield
+    except InvalidClient:
+        raise
+    except BaseException:
+        failed.give_back(client)
+        raise
+    failed.give_back(client)
 
 
 async def _form_of(request: Request) -> dict[str, str]:

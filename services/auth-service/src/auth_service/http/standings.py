@@ -60,7 +60,7 @@ def _standing(connection: Connection) -> Standing:
     return Standing(
         id=connection.id,
         host_id=connection.owner.host_id,
-        status=connection.status,
+        status="disconnected" if connection.is_being_left else connection.status,
         enabled_for_new_bookings=connection.enabled_for_new_bookings,
         zoom_user_id=connection.user.id,
         connected_since=connection.connected_since,

@@ -3,14 +3,11 @@
 from collections.abc import Sequence
 
 from auth_service.domain.clients import Client, hash_of, new_secret
+from auth_service.domain.organizations import OrganizationUnknown
 from auth_service.settings import ServiceClient
 from convoke.clock import Clock, utc_now
 from convoke.ids import new_id
 from convoke.mongo import Database, Document
-
-
-class OrganizationUnknown(Exception):
-    """No organization has this id."""
 
 
 class ClientUnknown(Exception):
@@ -36,12 +33,14 @@ class Clients:
 
     async def organizations(self) -> list[tuple[str, str]]:
         """Return id and name of each, oldest first."""
-        documents = await self._organizations.find({}).sort([("created_at", 1), ("_id", 1)]).to_list(None)
+        documents = (
+            await self._organizations.find({"is_erased": None}).sort([("created_at", 1), ("_id", 1)]).to_list(None)
+        )
         return [(document["_id"], document["name"]) for document in documents]
 
     async def create(self, organization_id: str, name: str, scopes: tuple[str, ...]) -> tuple[Client, str]:
         """Return a new API client and its secret, which nobody can tell again. Raises OrganizationUnknown."""
-        if await self._organizations.find_one({"_id": organization_id}) is None:
+        if await self._organizations.find_one({"_id": organization_id, "is_erased": None}) is None:
             raise OrganizationUnknown(organization_id)
         secret = new_secret()
         document = {
@@ -73,11 +72,13 @@ class Clients:
             )
 
     async def find(self, client_id: str) -> Client | None:
-        document = await self._clients.find_one({"_id": client_id})
+        document = await self._clients.find_one({"_id": client_id, "is_erased": None})
         return _client(document) if document else None
 
     async def all(self) -> list[Client]:
-        documents = await self._clients.find({}).sort([("organization_id", 1), ("_id", 1)]).to_list(None)
+        documents = (
+            await self._clients.find({"is_erased": None}).sort([("organization_id", 1), ("_id", 1)]).to_list(None)
+        )
         return [_client(document) for document in documents]
 
     async def revoke(self, client_id: str) -> None:

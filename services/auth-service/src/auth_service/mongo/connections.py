@@ -1,46 +1,43 @@
-"""Zoom connections with their sealed tokens: one document per owner, and the aggregate whose events tell of it.
+"""Zoom connections, as their owners make and end them: one document per owner, which carries its own outbox."""
 
-Every write of tokens is a compare-and-set on `tokens.version`. The document is also due work: `due_at` asks for a
-refresh, and the lease of whoever claimed it keeps refreshes apart.
-"""
+from datetime import datetime, timedelta
+from typing import Literal
 
-from datetime import datetime
-from typing import Any, Literal
-
-from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError
 
-from auth_service.domain.authorizations import AttemptOvertaken, Authorization
-from auth_service.domain.connections import (
-    Connection,
-    Owner,
-    Tokens,
-    ZoomUser,
-    ahead_of,
-    retry_at,
-    while_idle,
-)
+from auth_service.domain.authorizations import AnotherZoomUser, AttemptOvertaken, Authorization
+from auth_service.domain.connections import Connection, Owner, Tokens, ZoomUser, ahead_of
 from auth_service.domain.webhooks import MeetingChange
+from auth_service.mongo.documents import (
+    NO_CHECKUP,
+    NO_REFRESH,
+    at_version,
+    changed,
+    connection_of,
+    granted,
+    history_line,
+    of_owner,
+)
+from auth_service.mongo.sealed_tokens import ERASED, SealedTokens
 from convoke.clock import Clock, utc_now
-from convoke.contracts import ZoomConnected, ZoomDisconnected
-from convoke.due_work import Claim
+from convoke.contracts import ZoomConnected, ZoomDisconnected, ZoomSettingsChanged
 from convoke.ids import new_id
 from convoke.messaging.outbox import entry
 from convoke.mongo import Database, Document, find_surely
-from convoke.vault import Vault
 
 DisconnectReason = Literal["user", "deauthorized"]
+_ENDED_AS = {"user": "disconnected", "deauthorized": "deauthorized"}
 
-_ERASED = {"tokens.access": "", "tokens.refresh": ""}
-_NO_REFRESH = {"started_at": None, "failures": 0, "failed_at": None}
+REVOKE_WITHIN = timedelta(hours=1)
+"""Zoom is asked so long to revoke; then the tokens are erased whatever it has done."""
 
 
 class Connections:
     """The connections of all organizations; every question names its organization, save those of due work."""
 
-    def __init__(self, database: Database, vault: Vault, clock: Clock = utc_now) -> None:
+    def __init__(self, database: Database, tokens: SealedTokens, clock: Clock = utc_now) -> None:
         self.collection = database["connections"]
-        self._vault = vault
+        self._tokens = tokens
         self._clock = clock
 
     async def create_indexes(self) -> None:
@@ -55,7 +52,7 @@ class Connections:
         return connection_of(document) if document else None
 
     async def owned_by(self, owner: Owner) -> Connection | None:
-        document = await find_surely(self.collection, _owner(owner))
+        document = await find_surely(self.collection, of_owner(owner))
         return connection_of(document) if document else None
 
     async def page(self, organization_id: str, after: str, limit: int) -> list[Connection]:
@@ -75,103 +72,101 @@ class Connections:
             found.setdefault(document["organization_id"], []).append(document["_id"])
         return found
 
+    async def report_removal(self, zoom_user_id: str, now: datetime) -> list[Connection]:
+        """Have Zoom asked about every connection of a Zoom user who is said to have removed the app, in all tenants.
+
+        Returns those that Zoom has refused already, which need no asking.
+        """
+        of_user = {"zoom_user_id": zoom_user_id}
+        reported = {"deauthorized_at": now, "due_at": now, "refresh.failed_at": None}
+        await self.collection.update_many({**of_user, "status": "active"}, {"$set": reported})
+        refused = self.collection.find({**of_user, "status": "reauthorization_required"})
+        return [connection_of(document) async for document in refused]
+
     async def connect(self, attempt: Authorization, user: ZoomUser, tokens: Tokens) -> Document:
         """Make the owner's connection, or give it these tokens; returns the document, whose outbox says so.
 
-        Raises AttemptOvertaken.
+        Raises AttemptOvertaken, or AnotherZoomUser where the owner has not accepted that yet.
         """
         while True:
-            known = await find_surely(self.collection, _owner(attempt.owner))
+            known = await find_surely(self.collection, of_owner(attempt.owner))
+            if known and _has_taken(known, attempt):
+                return known
             document = await (
                 self._reconnect(known, attempt, user, tokens) if known else self._add(attempt, user, tokens)
             )
             if document:
+                await self.have_checked(user.id, but=document["_id"])
                 return document
 
-    async def make_due(self, connection: Connection, now: datetime) -> None:
-        """Ask for a refresh now, unless the tokens have changed since `connection` was read."""
-        await self.collection.update_one(
-            {**_at_version(connection), "status": "active", "due_at": {"$gt": now}}, {"$set": {"due_at": now}}
-        )
+    async def has_taken(self, attempt: Authorization) -> bool:
+        """Tell whether the owner's connection has this attempt's tokens already, or what has become of them."""
+        known = await find_surely(self.collection, of_owner(attempt.owner))
+        return known is not None and _has_taken(known, attempt)
 
-    async def keep_fresh(self, connection: Connection) -> None:
-        """Have the tokens renewed ahead of their end: the connection is in use."""
-        await self.collection.update_one(
-            {**_at_version(connection), "status": "active"}, {"$min": {"due_at": ahead_of(connection.expires_at)}}
-        )
+    async def have_checked(self, zoom_user_id: str, but: str) -> None:
+        """Have Zoom asked about a user's connections but one: a new consent may have ended their tokens."""
+        others = {"zoom_user_id": zoom_user_id, "status": "active", "_id": {"$ne": but}}
+        await self.collection.update_many(others, {"$set": {"due_at": self._clock()}})
 
-    async def start_refresh(self, claim: Claim) -> bool:
-        """Record that Zoom is about to be asked; False where the claim is no longer ours."""
-        started = await self.collection.update_one(
-            {**claim.still_ours, "status": "active", "tokens.version": claim.document["tokens"]["version"]},
-            {"$set": {"refresh.started_at": self._clock()}},
-        )
-        return bool(started.matched_count)
+    async def have_asked(self, owner: Owner) -> None:
+        """Have Zoom asked whether it still takes the tokens of an owner's connection, if there is one."""
+        await self.collection.update_one({**of_owner(owner), "status": "active"}, {"$set": {"due_at": self._clock()}})
 
-    async def save_refreshed(self, connection: Connection, tokens: Tokens) -> Document | None:
-        """Store the pair that replaces the one of `connection`; None where another pair has replaced it already.
-
-        The lease is not asked for: whoever holds the newest pair must be able to save it. A connection that was
-        given up while this pair was on its way lives again, and its outbox says so.
-        """
-        change = self._refreshed(connection, tokens)
-        saved = await self._change({**_at_version(connection), "status": "active"}, change)
-        if saved:
-            return saved
-        revived = {"$push": {"outbox": entry(ZoomConnected, self._clock())}}
-        return await self._change(
-            {**_at_version(connection), "status": "reauthorization_required"}, {**change, **revived}
-        )
-
-    async def put_off(self, claim: Claim, connection: Connection) -> datetime:
-        """Store that Zoom could not be asked; returns when to ask again."""
-        now, failures = self._clock(), connection.refresh_failures + 1
-        again_at = retry_at(now, failures)
-        failed = {"refresh.failures": failures, "refresh.failed_at": now, "due_at": again_at, "lease": None}
-        await self.collection.update_one(
-            {**claim.still_ours, "tokens.version": connection.token_version}, {"$set": failed}
-        )
-        return again_at
-
-    async def give_up(self, connection: Connection) -> Document | None:
-        """Store that only its owner can revive the connection; None where that is known, or no longer true."""
-        return await self._change(
-            {**_at_version(connection), "status": "active"},
-            {
-                "$set": {"status": "reauthorization_required", "refresh": _NO_REFRESH, "lease": None},
-                "$unset": {"due_at": ""},
-                "$push": {"outbox": entry(ZoomDisconnected, self._clock(), reason="reauthorization_required")},
-            },
-        )
-
-    async def disconnect(self, connection: Connection, reason: DisconnectReason) -> Document | None:
+    async def disconnect(
+        self,
+        connection: Connection,
+        reason: DisconnectReason,
+        by: str,
+        detail: str = "",
+        *,
+        decided_at: datetime | None = None,
+    ) -> Document | None:
         """Erase both tokens and store why; None where the row is no longer as `connection` says.
 
-        The row stays, so that connecting again makes the same connection active; the version grows, so that tokens
-        which are still on their way are never stored.
+        `decided_at` is when that was decided, if not just now: who came back from Zoom since is not overtaken by it.
+
+        Until they are revoked at Zoom the sealed pair is kept aside, for REVOKE_WITHIN at most; what Zoom itself has
+        ended is not. The row stays, so that connecting again makes the same connection active; the version grows, so
+        that tokens which are still on their way are never stored.
         """
+        as_known = {**at_version(connection), "status": connection.status}
+        known = await find_surely(self.collection, as_known)
+        if known is None:
+            return None
         now = self._clock()
-        return await self._change(
-            {**_at_version(connection), "status": connection.status},
+        revoking = _revoking(known, by, now) if reason == "user" else None
+        ended = {"status": "disconnected", "deauthorized_at": None, "ending": revoking, "decided_at": decided_at or now}
+        return await changed(
+            self.collection,
+            as_known,
             {
-                "$set": {"status": "disconnected", **_ERASED, "refresh": _NO_REFRESH, "lease": None, "decided_at": now},
+                "$set": {**ended, **ERASED, "refresh": NO_REFRESH, "lease": None},
                 "$inc": {"tokens.version": 1},
                 "$unset": {"due_at": ""},
-                "$push": {"outbox": entry(ZoomDisconnected, now, reason=reason)},
+                "$push": {
+                    "outbox": entry(ZoomDisconnected, now, reason=reason),
+                    "history": history_line(now, _ENDED_AS[reason], by, detail),
+                },
             },
         )
 
-    def access_token(self, connection: Connection) -> str:
-        """Return the token in clear. Raises CannotDecrypt."""
-        return self._vault.decrypt(
-            connection.sealed_access_token, *_row(connection.owner, connection.id, "access", connection.token_version)
-        )
-
-    def refresh_token(self, connection: Connection) -> str:
-        """Return the token in clear. Raises CannotDecrypt."""
-        return self._vault.decrypt(
-            connection.sealed_refresh_token,
-            *_row(connection.owner, connection.id, "refresh", connection.token_version),
+    async def switch(self, connection: Connection, by: str, *, is_enabled: bool) -> Document | None:
+        """Store whether new meetings are wanted; None where the row is no longer as `connection` says."""
+        return await changed(
+            self.collection,
+            {
+                "_id": connection.id,
+                "status": connection.status,
+                "enabled_for_new_bookings": connection.enabled_for_new_bookings,
+            },
+            {
+                "$set": {"enabled_for_new_bookings": is_enabled},
+                "$push": {
+                    "outbox": entry(ZoomSettingsChanged, self._clock()),
+                    "history": history_line(self._clock(), "resumed" if is_enabled else "paused", by),
+                },
+            },
         )
 
     async def _add(self, attempt: Authorization, user: ZoomUser, tokens: Tokens) -> Document | None:
@@ -180,13 +175,15 @@ class Connections:
         now = connected["connected_at"]
         document = {
             "_id": connection_id,
-            **_owner(owner),
+            **of_owner(owner),
             **connected,
             "connected_since": now,
             "decided_at": attempt.came_back_at,
+            "choice_id": attempt.choice_id,
             "enabled_for_new_bookings": True,
             "revision": 1,
             "outbox": [entry(ZoomConnected, now)],
+            "history": history_line(now, "connected", attempt.requested_by)["$each"],
         }
         try:
             await self.collection.insert_one(document)
@@ -199,22 +196,41 @@ class Connections:
     ) -> Document | None:
         connection = connection_of(known)
         if _is_overtaken(attempt, known, user):
+            # What has waited for a choice may be older than what the connection has.
+            has_ended_its_own = connection.is_being_left and connection.user.id == user.id and not attempt.choice_id
+            if has_ended_its_own and not await self._renew(connection, tokens):
+                return None
             raise AttemptOvertaken
+        # Where a connection was erased, nobody knows any more who had it.
+        if connection.user.id not in ("", user.id, attempt.accepted_former_user):
+            raise AnotherZoomUser(connection)
         connected = self._connected(connection.owner, connection.id, connection.token_version + 1, user, tokens)
         # Rows from before this field was kept have it from `connected_at`, which changes here.
-        kept = {"connected_since": connection.connected_since, "decided_at": attempt.came_back_at}
+        kept: Document = {"connected_since": connection.connected_since, "decided_at": _decided_at(attempt, known)}
+        kept["choice_id"] = attempt.choice_id
         was = connection.user.id if connection.user.id != user.id else None
-        return await self._change(
-            _at_version(connection),
+        return await changed(
+            self.collection,
+            # A disconnect that deletes meetings first leaves the tokens as they are.
+            {**at_version(connection), "decided_at": known.get("decided_at")},
             {
-                "$set": connected | kept,
-                "$push": {"outbox": entry(ZoomConnected, self._clock(), previous_zoom_user_id=was)},
+                "$set": connected | kept | _ending_after(connection, user),
+                "$push": {
+                    "outbox": entry(ZoomConnected, self._clock(), previous_zoom_user_id=was),
+                    "history": history_line(
+                        self._clock(), "connected", attempt.requested_by, "another Zoom user than before" if was else ""
+                    ),
+                },
             },
         )
 
-    def _connected(
-        self, owner: Owner, connection_id: str, version: int, user: ZoomUser, tokens: Tokens
-    ) -> dict[str, Any]:
+    async def _renew(self, connection: Connection, tokens: Tokens) -> Document | None:
+        """Give a connection that is being left the pair whose consent has ended its own: its meetings go with it."""
+        renewed = {"due_at": ahead_of(tokens.expires_at), **granted(tokens, self._tokens.refreshed(connection, tokens))}
+        being_left = {**at_version(connection), "status": "active", "ending.stage": "deleting"}
+        return await changed(self.collection, being_left, {"$set": renewed})
+
+    def _connected(self, owner: Owner, connection_id: str, version: int, user: ZoomUser, tokens: Tokens) -> Document:
         return {
             "status": "active",
             "zoom_user_id": user.id,
@@ -223,54 +239,28 @@ class Connections:
             "plan": user.plan,
             "connected_at": self._clock(),
             "due_at": ahead_of(tokens.expires_at),
-            **self._granted(owner, connection_id, version, tokens),
+            "checkup": NO_CHECKUP | {"due_at": self._clock()},
+            **granted(tokens, self._tokens.connected(owner, connection_id, version, tokens)),
         }
 
-    def _refreshed(self, connection: Connection, tokens: Tokens) -> Document:
-        granted = self._granted(connection.owner, connection.id, connection.token_version + 1, tokens)
-        return {"$set": {"status": "active", "due_at": while_idle(self._clock()), **granted}}
 
-    def _granted(self, owner: Owner, connection_id: str, version: int, tokens: Tokens) -> dict[str, Any]:
-        return {
-            "scopes": list(tokens.scopes),
-            "api_url": tokens.api_url,
-            "tokens": {
-                "version": version,
-                "access": self._vault.encrypt(tokens.access, *_row(owner, connection_id, "access", version)),
-                "refresh": self._vault.encrypt(tokens.refresh, *_row(owner, connection_id, "refresh", version)),
-                "expires_at": tokens.expires_at,
-            },
-            "refresh": _NO_REFRESH,
-            "lease": None,
-        }
-
-    async def _change(self, wanted: Document, change: Document) -> Document | None:
-        """Make a change that the connection's revision counts; None where the row is not as wanted."""
-        counted = {**change, "$inc": {**change.get("$inc", {}), "revision": 1}}
-        return await self.collection.find_one_and_update(wanted, counted, return_document=ReturnDocument.AFTER)
+def _has_taken(known: Document, attempt: Authorization) -> bool:
+    """Tell whether somebody carried this choice out, and died before saying so."""
+    return attempt.choice_id is not None and known.get("choice_id") == attempt.choice_id
 
 
-def connection_of(document: Document) -> Connection:
-    tokens, refresh = document["tokens"], document["refresh"]
-    return Connection(
-        id=document["_id"],
-        revision=document.get("revision", 0),
-        owner=Owner(document["organization_id"], document["host_id"]),
-        status=document["status"],
-        user=ZoomUser(document["zoom_user_id"], document["zoom_account_id"], document["email"], document["plan"]),
-        scopes=tuple(document["scopes"]),
-        api_url=document["api_url"],
-        enabled_for_new_bookings=document["enabled_for_new_bookings"],
-        connected_at=document["connected_at"],
-        connected_since=document.get("connected_since") or document["connected_at"],
-        token_version=tokens["version"],
-        sealed_access_token=tokens["access"],
-        sealed_refresh_token=tokens["refresh"],
-        expires_at=tokens["expires_at"],
-        due_at=document.get("due_at"),
-        refresh_failures=refresh["failures"],
-        refresh_failed_at=refresh["failed_at"],
-    )
+def _ending_after(connection: Connection, user: ZoomUser) -> Document:
+    """Return what becomes of an end that is under way when its owner connects: it is called off.
+
+    Tokens of another Zoom user, or of one who was erased, are still revoked: no new consent may have ended them.
+    """
+    is_of_another = connection.ending and connection.ending.stage == "revoking" and connection.user.id != user.id
+    return {"deauthorized_at": None} | ({} if is_of_another else {"ending": None})
+
+
+def _revoking(known: Document, by: str, now: datetime) -> Document:
+    pair = {"tokens": known["tokens"], "refresh_began": known["refresh"]["started_at"] is not None}
+    return {"stage": "revoking", "by": by, "began_at": now, "until": now + REVOKE_WITHIN, "due_at": now, **pair}
 
 
 def _is_overtaken(attempt: Authorization, known: Document, user: ZoomUser) -> bool:
@@ -280,17 +270,10 @@ def _is_overtaken(attempt: Authorization, known: Document, user: ZoomUser) -> bo
     """
     decided_at = known.get("decided_at")
     is_later = decided_at is not None and attempt.came_back_at is not None and decided_at > attempt.came_back_at
-    return is_later and (known["status"] == "disconnected" or known["zoom_user_id"] != user.id)
+    is_over = known["status"] == "disconnected" or (known.get("ending") or {}).get("stage") == "deleting"
+    return is_later and (is_over or known["zoom_user_id"] != user.id)
 
 
-def _owner(owner: Owner) -> Document:
-    return {"organization_id": owner.organization_id, "host_id": owner.host_id}
-
-
-def _at_version(connection: Connection) -> Document:
-    return {"_id": connection.id, "tokens.version": connection.token_version}
-
-
-def _row(owner: Owner, connection_id: str, kind: str, version: int) -> tuple[str, ...]:
-    """Return what a sealed token is bound to: swapped with any other one, it does not open."""
-    return owner.organization_id, connection_id, f"tokens.{kind}", str(version)
+def _decided_at(attempt: Authorization, known: Document) -> datetime | None:
+    """Return when the owner decided last: an attempt of the same Zoom user that is stored late was not the last."""
+    return max((at for at in (attempt.came_back_at, known.get("decided_at")) if at), default=None)

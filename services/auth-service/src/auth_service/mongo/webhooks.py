@@ -1,10 +1,11 @@
 """Webhooks that were relayed, each with its outbox: one document per event of Zoom, whatever copies of it arrive."""
 
+from contextlib import suppress
 from datetime import timedelta
 
 from pymongo.errors import DuplicateKeyError
 
-from auth_service.domain.webhooks import MeetingChange
+from auth_service.domain.webhooks import MeetingChange, Removal
 from convoke.clock import Clock, utc_now
 from convoke.contracts import ZoomMeetingChanged
 from convoke.messaging.outbox import entry
@@ -25,6 +26,16 @@ class Webhooks:
         await self.collection.create_index(
             "received_at", name="expiry", expireAfterSeconds=int(KEPT_FOR.total_seconds())
         )
+
+    async def is_known(self, digest: str) -> bool:
+        """Tell whether an event was worked on before; a copy of one that is being worked on is not known yet."""
+        return await self.collection.find_one({"_id": digest}, {"_id": 1}) is not None
+
+    async def add_removal(self, removal: Removal) -> None:
+        """Store that a removal was worked on."""
+        with suppress(DuplicateKeyError):
+            document = {"_id": removal.digest, "received_at": self._clock(), "kind": "removal", "outbox": []}
+            await self.collection.insert_one(document)
 
     async def add(self, change: MeetingChange, connections: dict[str, list[str]]) -> Document | None:
         """Store a change and whom to tell: connection ids by organization. None where it was stored before."""
