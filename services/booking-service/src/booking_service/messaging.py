@@ -7,6 +7,7 @@ from booking_service.addresses import Addresses
 from booking_service.domain.session import Seat, Session
 from booking_service.handlers.meetings import MeetingHandlers
 from booking_service.handlers.notifications import NotificationHandlers
+from booking_service.handlers.zoom import ZoomHandlers
 from booking_service.mongo.session_documents import SessionDocuments
 from convoke import contracts
 from convoke.contracts import (
@@ -18,20 +19,33 @@ from convoke.contracts import (
     MeetingReady,
     NotificationFailed,
     NotificationSent,
+    PrivacyErased,
+    PrivacyErasureRequested,
+    ZoomConnected,
+    ZoomDisconnected,
+    ZoomSettingsChanged,
 )
-from convoke.contracts.topology import BOOKING_SERVICE_MEETINGS, BOOKING_SERVICE_NOTIFICATIONS
+from convoke.contracts.topology import (
+    BOOKING_SERVICE_MEETINGS,
+    BOOKING_SERVICE_NOTIFICATIONS,
+    BOOKING_SERVICE_PRIVACY,
+    BOOKING_SERVICE_ZOOM,
+)
 from convoke.messaging.cloudevents import Event
-from convoke.messaging.consumer import Subscription
+from convoke.messaging.consumer import Handler, Subscription
 from convoke.messaging.outbox import Expand
 from convoke.mongo import Document
 
 SOURCE = "/booking-service"
 
-PUBLISHED = (BookingCreated, BookingRescheduled, BookingCanceled)
-_CLASSES = {event.event_type: event for event in PUBLISHED}
+_CHANGES = (BookingCreated, BookingRescheduled, BookingCanceled)
+_CLASSES = {event.event_type: event for event in _CHANGES}
+PUBLISHED = (*_CHANGES, PrivacyErased)
 
 
-def subscriptions(meetings: MeetingHandlers, notifications: NotificationHandlers) -> list[Subscription]:
+def subscriptions(
+    meetings: MeetingHandlers, notifications: NotificationHandlers, zoom: ZoomHandlers
+) -> list[Subscription]:
     return [
         Subscription(
             BOOKING_SERVICE_MEETINGS,
@@ -48,7 +62,19 @@ def subscriptions(meetings: MeetingHandlers, notifications: NotificationHandlers
                 NotificationFailed: notifications.note_mail_on_notification_failed,
             },
         ),
+        Subscription(
+            BOOKING_SERVICE_ZOOM,
+            {
+                ZoomConnected: zoom.remember_connection,
+                ZoomDisconnected: zoom.remember_connection,
+                ZoomSettingsChanged: zoom.remember_connection,
+            },
+        ),
     ]
+
+
+def privacy(erase_share: Handler) -> Subscription:
+    return Subscription(BOOKING_SERVICE_PRIVACY, {PrivacyErasureRequested: erase_share})
 
 
 def expander(documents: SessionDocuments, addresses: Addresses) -> Expand:

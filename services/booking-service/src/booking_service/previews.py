@@ -2,13 +2,24 @@
 
 from booking_service.handlers.meetings import way_in_of
 from booking_service.handlers.notifications import line_about
+from booking_service.handlers.zoom import ZoomEvent, connection_told_of
 from booking_service.mongo.sessions import Sessions
-from convoke.contracts import MeetingCanceled, MeetingFailed, MeetingReady, NotificationFailed, NotificationSent
+from booking_service.mongo.zoom_connections import ZoomConnections
+from convoke.contracts import (
+    MeetingCanceled,
+    MeetingFailed,
+    MeetingReady,
+    NotificationFailed,
+    NotificationSent,
+    ZoomConnected,
+    ZoomDisconnected,
+    ZoomSettingsChanged,
+)
 from convoke.messaging.cloudevents import Event
-from convoke.messaging.dead_letters.office import Previews
+from convoke.messaging.dead_letters.office import Preview, Previews
 
 
-def previews(sessions: Sessions) -> Previews:
+def previews(sessions: Sessions, connections: ZoomConnections) -> Previews:
     """Return one preview for each event that this service handles; it raises what the handler would raise."""
 
     async def of_ready(event: Event[MeetingReady]) -> str:
@@ -44,4 +55,16 @@ def previews(sessions: Sessions) -> Previews:
         MeetingCanceled: of_canceled,
         NotificationSent: of_mail,
         NotificationFailed: of_mail,
+        **dict.fromkeys((ZoomConnected, ZoomDisconnected, ZoomSettingsChanged), _of_connection(connections)),
     }
+
+
+def _of_connection(connections: ZoomConnections) -> Preview:
+    async def preview(event: ZoomEvent) -> str:
+        told = connection_told_of(event)
+        stored = await connections.revision(told.organization_id, told.id)
+        if stored is not None and stored >= told.revision:
+            return f"no-op: connection {told.id} has revision {stored}, this says {told.revision}"
+        return f"would store revision {told.revision} of connection {told.id}, which has {stored or 'none'}"
+
+    return preview

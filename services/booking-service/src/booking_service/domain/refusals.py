@@ -3,14 +3,20 @@
 Refused
 ├── NotFound        BookingNotFound, HostNotFound, EventTypeNotFound
 ├── NotBookable     UnknownHost, UnknownEventType, OffTheGrid, InThePast, TooFarAhead
-├── InConflict      HostIsBooked, BookingIsCanceled, BookingHasEnded
+├── InConflict      HostIsBooked, BookingIsCanceled, BookingHasEnded, ZoomNotConnected
 ├── KeyReused, InvalidCursor
+├── TooManyInvitations
 └── TryAgainLater   OutboxIsFull, TooMuchAtOnce, NotPreparedYet
 """
 
 
 class Refused(Exception):
-    """The request was not carried out and nothing was stored."""
+    """The request was not carried out and nothing was stored.
+
+    `retry_after` is in how many seconds the same request may succeed, None where waiting does not help.
+    """
+
+    retry_after: int | None = None
 
 
 class NotFound(Refused):
@@ -69,6 +75,10 @@ class BookingHasEnded(InConflict):
     """What has taken place is not changed any more."""
 
 
+class ZoomNotConnected(InConflict):
+    """No host would get a link for this event type, and the request wants it only with a working connection."""
+
+
 class KeyReused(Refused):
     """The idempotency key was used for another request."""
 
@@ -77,8 +87,18 @@ class InvalidCursor(Refused):
     """The cursor is none that a list gave."""
 
 
+class TooManyInvitations(Refused):
+    """So many bookings of this organization invite the same address that it would be a flood of mails."""
+
+    def __init__(self, text: str, retry_after: int) -> None:
+        super().__init__(text)
+        self.retry_after = retry_after
+
+
 class TryAgainLater(Refused):
     """The same request may succeed in a few seconds."""
+
+    retry_after = 3
 
 
 class OutboxIsFull(TryAgainLater):

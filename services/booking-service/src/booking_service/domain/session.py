@@ -62,12 +62,13 @@ class DialIn:
 
 @dataclass(frozen=True)
 class WayIn:
-    """How to get into a Zoom meeting."""
+    """How to get into a Zoom meeting, and when Zoom was connected for it; None is not known."""
 
     meeting_id: int
     join_url: str = field(repr=False)
     passcode: str | None = field(repr=False)
     dial_in: tuple[DialIn, ...]
+    connected_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,7 @@ class ChangedInZoom:
 
 @dataclass(frozen=True)
 class Meeting:
-    """What meeting-service said last: of `session_revision`, in its own `revision`; 0 while it has said nothing."""
+    """What meeting-service said last, and when: of `session_revision`, in its own `revision`; 0 if nothing yet."""
 
     outcome: Literal["ready", "failed", "canceled"] | None = None
     revision: int = 0
@@ -91,6 +92,7 @@ class Meeting:
     reason: Mapping[str, str] | None = None
     retry_at: datetime | None = None
     changed_in_zoom: ChangedInZoom | None = None
+    told_at: datetime | None = None
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,8 @@
 """Book, move and cancel: each is one write that carries its event, its line in the timeline and its answer."""
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -13,6 +15,7 @@ from booking_service.domain.refusals import (
     BookingNotFound,
     OutboxIsFull,
     Refused,
+    TooManyInvitations,
     TooMuchAtOnce,
     UnknownEventType,
     UnknownHost,
@@ -26,6 +29,7 @@ from convoke.contracts import BookingCanceled, BookingCreated, BookingReschedule
 from convoke.ids import new_id, new_token
 from convoke.messaging.outbox import Outbox, entry
 from convoke.mongo import Document
+from convoke.rate_limits import RateLimit
 
 log: BoundLogger = get_logger(__name__)
 
@@ -64,12 +68,20 @@ class Bookings:
     """The bookings of all organizations. Every refusal is one of booking_service.domain.refusals."""
 
     def __init__(
-        self, sessions: Sessions, hosts: Catalog[Host], event_types: Catalog[EventType], outbox: Outbox, clock: Clock
+        self,
+        sessions: Sessions,
+        hosts: Catalog[Host],
+        event_types: Catalog[EventType],
+        outbox: Outbox,
+        clock: Clock,
+        *,
+        invitations: RateLimit,
     ) -> None:
         self._sessions = sessions
         self._hosts = hosts
         self._event_types = event_types
         self._outbox = outbox
+        self._invitations = invitations
         self._clock = clock
 
     async def book(self, order: Order, request: Request, answer_for: AnswerFor) -> Answer:
@@ -114,7 +126,8 @@ class Bookings:
         answer = answer_for(session, seat)
         booked = TimelineEntry(now, "booked", f"for {_utc(session.starts_at)}")
         record = Record(entry(BookingCreated, now), booked, request, answer)
-        document = await self._sessions.add(session, record)
+        with self._counted(session, seat):
+            document = await self._sessions.add(session, record)
         log.info("booking.created", **_ids(session, seat))
         self._outbox.publish_soon(document)
         return answer
@@ -162,14 +175,28 @@ class Bookings:
             return answer if await self._sessions.remember(session, request, answer, now) else None
         if stored.outbox_is_full:
             raise OutboxIsFull("its events have not reached the broker for a while")
-        answer = answer_for(change.session, change.session.seat(booking_id))
+        seat = change.session.seat(booking_id)
+        answer = answer_for(change.session, seat)
         record = Record(change.event, change.entry, request, answer)
-        document = await self._sessions.change(session, change.session, record)
+        with self._counted(session, seat) if change.entry.what == "rescheduled" else nullcontext():
+            document = await self._sessions.change(session, change.session, record)
         if document is None:
             return None
-        log.info(LOGGED[change.entry.what], **_ids(change.session, change.session.seat(booking_id)))
+        log.info(LOGGED[change.entry.what], **_ids(change.session, seat))
         self._outbox.publish_soon(document)
         return answer
+
+    @contextmanager
+    def _counted(self, session: Session, seat: Seat) -> Iterator[None]:
+        """Count a mail that a change sends to its invitee. Raises TooManyInvitations."""
+        whom = f"{session.organization_id} {seat.invitee.email.lower()}"
+        if wait := self._invitations.take(whom):
+            raise TooManyInvitations("this address has got very many invitations within the hour", math.ceil(wait))
+        try:
+            yield
+        except BaseException:
+            self._invitations.give_back(whom)
+            raise
 
 
 def _ids(session: Session, seat: Seat) -> dict[str, str | int]:

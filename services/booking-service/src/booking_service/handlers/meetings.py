@@ -39,6 +39,7 @@ class MeetingHandlers:
             outcome="ready",
             revision=ready.meeting.revision,
             session_revision=ready.session.revision,
+            told_at=event.time,
             way_in=way_in_of(ready.meeting),
             changed_in_zoom=_changed_in_zoom(ready.meeting),
         )
@@ -52,6 +53,7 @@ class MeetingHandlers:
             outcome="failed",
             revision=failed.meeting_revision,
             session_revision=failed.session.revision,
+            told_at=event.time,
             reason=failed.reason.model_dump(include={"code", "title", "detail", "action"}),
             retry_at=failed.reason.retry_at,
             way_in=way_in_of(failed.meeting) if failed.meeting else None,
@@ -66,6 +68,7 @@ class MeetingHandlers:
             outcome="canceled",
             revision=canceled.meeting.revision,
             session_revision=canceled.session.revision,
+            told_at=event.time,
         )
         detail = "the Zoom meeting was deleted" if canceled.meeting.id else "no Zoom meeting is left"
         await self._tell(event, canceled.session.id, meeting, "meeting_canceled", detail)
@@ -88,7 +91,7 @@ def way_in_of(meeting: WireMeeting) -> WayIn:
     if urlsplit(meeting.join_url).scheme not in {"http", "https"}:
         raise NotAWebAddress("the join link is no web address")
     dial_in = tuple(DialIn(**number.model_dump()) for number in meeting.dial_in)
-    return WayIn(meeting.id, meeting.join_url, meeting.passcode, dial_in)
+    return WayIn(meeting.id, meeting.join_url, meeting.passcode, dial_in, meeting.connected_at)
 
 
 def _changed_in_zoom(meeting: WireMeeting) -> ChangedInZoom | None:

@@ -14,6 +14,7 @@ from booking_service.http.requests import IdempotencyKey, answer_with, keyed, re
 from booking_service.http.tenants import Tenants
 from booking_service.http.views import BookingView, ListView, TimelineEntryView, TimelineView
 from booking_service.mongo.sessions import Sessions, Stored
+from convoke.openapi import problems
 
 PREFIX = "/v1/bookings"
 
@@ -29,7 +30,7 @@ def _changing(router: APIRouter, bookings: Bookings, addresses: Addresses, tenan
     tenant = tenants.with_scope("bookings.write")
     changed, booked = _answering(200, addresses), _answering(201, addresses)
 
-    @router.post("", status_code=201, responses={201: {"model": BookingView}})
+    @router.post("", status_code=201, responses={201: {"model": BookingView}, **problems(409, 429)})
     async def book(
         body: BookingIn, organization_id: Annotated[str, Depends(tenant)], key: IdempotencyKey = None
     ) -> Response:
@@ -37,7 +38,7 @@ def _changing(router: APIRouter, bookings: Bookings, addresses: Addresses, tenan
         order = Order(body.event_type_id, body.host_id, body.starts_at, Invitee(**vars(body.invitee)))
         return response(await bookings.book(order, request, booked))
 
-    @router.post("/{booking_id}/reschedule", responses={200: {"model": BookingView}})
+    @router.post("/{booking_id}/reschedule", responses={200: {"model": BookingView}, **problems(404, 409, 429)})
     async def reschedule(
         booking_id: str,
         body: RescheduleIn,
@@ -47,7 +48,7 @@ def _changing(router: APIRouter, bookings: Bookings, addresses: Addresses, tenan
         request = keyed(organization_id, key, f"bookings/{booking_id}/reschedule", body)
         return response(await bookings.reschedule(booking_id, body.starts_at, body.reason, request, changed))
 
-    @router.post("/{booking_id}/cancel", responses={200: {"model": BookingView}})
+    @router.post("/{booking_id}/cancel", responses={200: {"model": BookingView}, **problems(404, 409)})
     async def cancel(
         booking_id: str,
         organization_id: Annotated[str, Depends(tenant)],
@@ -84,11 +85,11 @@ def _reading(router: APIRouter, sessions: Sessions, addresses: Addresses, tenant
         items = [BookingView.of(session, seat, addresses) for session in page.items for seat in session.seats]
         return ListView[BookingView](items=items, next_cursor=page.next_cursor)
 
-    @router.get("/{booking_id}", response_model_exclude_none=True)
+    @router.get("/{booking_id}", response_model_exclude_none=True, responses=problems(404))
     async def get_booking(booking_id: str, stored: Annotated[Stored, Depends(found)]) -> BookingView:
         return BookingView.of(stored.session, stored.session.seat(booking_id), addresses)
 
-    @router.get("/{booking_id}/timeline")
+    @router.get("/{booking_id}/timeline", responses=problems(404))
     async def get_timeline(stored: Annotated[Stored, Depends(found)]) -> TimelineView:
         return TimelineView(items=[TimelineEntryView.model_validate(entry) for entry in stored.timeline])
 

@@ -5,7 +5,8 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Response
 
 from booking_service.domain.catalog import EventType, Host, Location, ZoomOptions
-from booking_service.domain.refusals import EventTypeNotFound, HostNotFound
+from booking_service.domain.refusals import HostNotFound
+from booking_service.handlers.event_types import EventTypes
 from booking_service.http.models import EventTypeIn, PageIn, PersonIn
 from booking_service.http.requests import IdempotencyKey, answer_with, keyed, response
 from booking_service.http.tenants import Tenants
@@ -13,6 +14,7 @@ from booking_service.http.views import EventTypeView, HostView, ListView
 from booking_service.mongo.catalog import Catalog
 from convoke.clock import Clock
 from convoke.ids import new_id
+from convoke.openapi import problems
 
 SCOPE = "hosts.manage"
 
@@ -36,7 +38,7 @@ def hosts_router(hosts: Catalog[Host], tenants: Tenants, clock: Clock) -> APIRou
         page = await hosts.page(organization_id, limit=asked.limit, cursor=asked.cursor)
         return ListView[HostView].model_validate(page)
 
-    @router.get("/{host_id}")
+    @router.get("/{host_id}", responses=problems(404))
     async def get_host(host_id: str, organization_id: Annotated[str, Depends(tenant)]) -> HostView:
         host = await hosts.get(organization_id, host_id)
         if host is None:
@@ -46,7 +48,7 @@ def hosts_router(hosts: Catalog[Host], tenants: Tenants, clock: Clock) -> APIRou
     return router
 
 
-def event_types_router(event_types: Catalog[EventType], tenants: Tenants, clock: Clock) -> APIRouter:
+def event_types_router(event_types: EventTypes, tenants: Tenants) -> APIRouter:
     router = APIRouter(prefix="/v1/event-types", tags=["event types"])
     tenant = tenants.with_scope(SCOPE)
 
@@ -54,24 +56,26 @@ def event_types_router(event_types: Catalog[EventType], tenants: Tenants, clock:
     async def add_event_type(
         body: EventTypeIn, organization_id: Annotated[str, Depends(tenant)], key: IdempotencyKey = None
     ) -> Response:
-        event_type = _event_type(body)
         request = keyed(organization_id, key, "event-types", body)
-        answer = answer_with(201, EventTypeView.model_validate(event_type))
-        return response(await event_types.add(event_type, request, answer, clock()))
+        return response(
+            await event_types.add(
+                _event_type(body),
+                request,
+                lambda shown: answer_with(201, EventTypeView.of(shown)),
+                require_connection=body.require_connection,
+            )
+        )
 
     @router.get("", response_model_exclude_none=True)
     async def list_event_types(
         organization_id: Annotated[str, Depends(tenant)], asked: Annotated[PageIn, Query()]
     ) -> ListView[EventTypeView]:
         page = await event_types.page(organization_id, limit=asked.limit, cursor=asked.cursor)
-        return ListView[EventTypeView].model_validate(page)
+        return ListView(items=[EventTypeView.of(shown) for shown in page.items], next_cursor=page.next_cursor)
 
-    @router.get("/{event_type_id}", response_model_exclude_none=True)
+    @router.get("/{event_type_id}", response_model_exclude_none=True, responses=problems(404))
     async def get_event_type(event_type_id: str, organization_id: Annotated[str, Depends(tenant)]) -> EventTypeView:
-        event_type = await event_types.get(organization_id, event_type_id)
-        if event_type is None:
-            raise EventTypeNotFound("this organization has no event type with this id")
-        return EventTypeView.model_validate(event_type)
+        return EventTypeView.of(await event_types.get(organization_id, event_type_id))
 
     return router
 

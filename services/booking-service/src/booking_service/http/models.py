@@ -36,10 +36,14 @@ def _rfc3339(value: Any) -> Any:
     return value
 
 
-Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=r"^[^\p{Cc}]+$")]
+Line = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f-\x9f]+$")
+]
 """A name or a title, on one line."""
 
-Remark = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500, pattern=r"^[^\p{Cc}]+$")]
+Remark = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500, pattern=r"^[^\x00-\x1f\x7f-\x9f]+$")
+]
 
 # The HTML standard's pattern (4.10.5.1.5), with a dot in the domain.
 _EMAIL = re.compile(
@@ -135,12 +139,18 @@ class ZoomOptionsIn(BaseModel):
 class EventTypeIn(BaseModel):
     model_config = REQUEST
     title: Line
-    description: Annotated[str, StringConstraints(max_length=2000, pattern=r"^[^\p{Cc}]*(?:[\r\n\t][^\p{Cc}]*)*$")] = ""
+    description: Annotated[
+        str, StringConstraints(max_length=2000, pattern=r"^[^\x00-\x1f\x7f-\x9f]*(?:[\r\n\t][^\x00-\x1f\x7f-\x9f]*)*$")
+    ] = ""
     duration_minutes: Annotated[Minutes, Field(ge=5)]
     buffer_before_minutes: Minutes = 0
     buffer_after_minutes: Minutes = 0
     location: LocationIn
     zoom: ZoomOptionsIn = ZoomOptionsIn()
+    require_connection: Annotated[
+        bool,
+        Field(strict=True, description="refuse an event type with Zoom while no host would get a link; not stored"),
+    ] = False
 
     @model_validator(mode="after")
     def _has_no_options_of_another_kind(self) -> Self:

@@ -13,6 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from booking_service.domain.session import Seat, Session
 from booking_service.mongo.session_documents import token_hash
 from booking_service.mongo.sessions import Sessions, Stored
+from convoke.openapi import pages
 
 
 class Pages:
@@ -60,21 +61,21 @@ class Pages:
 
 def pages_router(sessions: Sessions) -> APIRouter:
     router = APIRouter(tags=["pages"], default_response_class=HTMLResponse)
-    pages = Pages()
+    shown = Pages()
 
-    @router.get("/j/{token}")
+    @router.get("/j/{token}", responses=pages(404))
     async def join_page(token: str) -> HTMLResponse:
         return _page(await sessions.find_by_token("join", token), token, "join")
 
-    @router.get("/manage/{token}")
+    @router.get("/manage/{token}", responses=pages(404))
     async def manage_page(token: str) -> HTMLResponse:
         return _page(await sessions.find_by_token("manage", token), token, "manage")
 
     def _page(stored: Stored | None, token: str, kind: Literal["join", "manage"]) -> HTMLResponse:
         if stored is None:
-            return pages.not_found()
+            return shown.not_found()
         seat_id = next(seat["id"] for seat in stored.document["seats"] if seat[f"{kind}_hash"] == token_hash(token))
-        return pages.booking(stored.session, stored.session.seat(seat_id), may_manage=kind == "manage")
+        return shown.booking(stored.session, stored.session.seat(seat_id), may_manage=kind == "manage")
 
     return router
 

@@ -37,10 +37,22 @@ WORDINGS: dict[type[Refused], Wording] = {
     refusals.HostIsBooked: Wording(409, "host-is-booked", "The host is booked at that time", "Take another start."),
     refusals.BookingIsCanceled: Wording(409, "booking-is-canceled", "The booking is cancelled", "Book anew."),
     refusals.BookingHasEnded: Wording(409, "booking-has-ended", "The booking has ended", "Book anew."),
+    refusals.ZoomNotConnected: Wording(
+        409,
+        "zoom-not-connected",
+        "No host would get a Zoom link",
+        "Mend that in the Zoom settings first, or send it without require_connection.",
+    ),
     refusals.KeyReused: Wording(
         422, "idempotency-key-reused", "The Idempotency-Key was used before", "Use a new key for a new request."
     ),
     refusals.InvalidCursor: Wording(422, "invalid-cursor", "The cursor is not valid", "Or begin without a cursor."),
+    refusals.TooManyInvitations: Wording(
+        429,
+        "too-many-invitations",
+        "Too many invitations to one mail address",
+        "Send it again after the seconds in Retry-After.",
+    ),
     refusals.OutboxIsFull: Wording(
         503, "outbox-full", "The message broker is away for long", "Send it again later, with the same Idempotency-Key."
     ),
@@ -71,7 +83,7 @@ async def _refused(request: Request, refusal: Exception) -> JSONResponse:
         status=wording.status,
         detail=f"{_sentence(str(refusal))} {wording.advice}",
     )
-    headers = {"Retry-After": "3"} if wording.status == 503 else {}
+    headers = {"Retry-After": str(refusal.retry_after)} if refusal.retry_after else {}
     return JSONResponse(document.model_dump(exclude_none=True), wording.status, headers, CONTENT_TYPE)
 
 

@@ -1,10 +1,11 @@
 """Whose data a request is about: the organization in its token, never one in its path or body."""
 
 from collections.abc import Awaitable, Callable
+from typing import Annotated
 
-from fastapi import Request
+from fastapi import Depends, Request
 
-from convoke.identity import Verifier, requires
+from convoke.identity import Caller, Verifier, requires
 from convoke.problems import Problem
 
 
@@ -14,15 +15,14 @@ class Tenants:
     def __init__(self, verifier: Verifier) -> None:
         self._verifier = verifier
 
-    def with_scope(self, scope: str) -> Callable[[Request], Awaitable[str]]:
+    def with_scope(self, scope: str) -> Callable[..., Awaitable[str]]:
         """Return a FastAPI dependency that gives the organization's id, or answers with a problem.
 
         The id is also put into the request's state, for the log.
         """
-        caller_of = requires(self._verifier, scope)
+        permitted = requires(self._verifier, scope)
 
-        async def organization_id(request: Request) -> str:
-            caller = await caller_of(request)
+        async def organization_id(request: Request, caller: Annotated[Caller, Depends(permitted)]) -> str:
             if not caller.organization_id:
                 raise Problem(403, "no-organization", "The token is of no organization", "Use an API client's token.")
             request.state.organization_id = caller.organization_id

@@ -8,6 +8,7 @@ from booking_service.addresses import Addresses
 from booking_service.domain.catalog import LocationKind, WhenChanged
 from booking_service.domain.session import ChangedInZoom, Meeting, MeetingStatus, Seat, Session
 from booking_service.domain.timeline import What
+from booking_service.domain.zoom import Shown, ZoomWarning
 from convoke.contracts.wire import Instant
 
 FROM_DOMAIN = ConfigDict(frozen=True, from_attributes=True)
@@ -46,7 +47,38 @@ class ZoomOptionsView(BaseModel):
     when_changed: WhenChanged
 
 
+class ConcernedView(BaseModel):
+    """`ids` are the first hundred."""
+
+    model_config = FROM_DOMAIN
+    count: int
+    ids: tuple[str, ...]
+
+
+class WarningView(BaseModel):
+    """`hosts` is there where it concerns some hosts and not all."""
+
+    code: str
+    title: str
+    detail: str
+    next_step: str
+    hosts: ConcernedView | None = None
+
+    @classmethod
+    def of(cls, warning: ZoomWarning) -> "WarningView":
+        problem = warning.problem
+        return cls(
+            code=problem.code,
+            title=problem.title,
+            detail=problem.detail,
+            next_step=problem.next_step,
+            hosts=warning.hosts and ConcernedView.model_validate(warning.hosts),
+        )
+
+
 class EventTypeView(BaseModel):
+    """`warnings`: what keeps bookings from their Zoom meetings, or cuts these short, as far as it is known now."""
+
     model_config = FROM_DOMAIN
     id: str
     title: str
@@ -56,6 +88,12 @@ class EventTypeView(BaseModel):
     buffer_after_minutes: int
     location: LocationView
     zoom: ZoomOptionsView
+    warnings: tuple[WarningView, ...] = ()
+
+    @classmethod
+    def of(cls, shown: Shown) -> "EventTypeView":
+        view = cls.model_validate(shown.event_type)
+        return view.model_copy(update={"warnings": tuple(WarningView.of(warning) for warning in shown.warnings)})
 
 
 class InviteeView(BaseModel):

@@ -1,11 +1,12 @@
 """Answers to requests that carried an Idempotency-Key, kept in the document that the request made or changed."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 
 from booking_service.domain.answers import Answer, Request
 from booking_service.domain.refusals import KeyReused, NotPreparedYet
 from convoke.mongo import Collection, Document
+from convoke.rekeying import Secret
 from convoke.vault import Vault
 
 KEPT_FOR = timedelta(hours=48)
@@ -38,9 +39,9 @@ class Answers:
             raise NotPreparedYet("the service is just starting")
         if request.key is None:
             return []
-        sealed = self._vault.encrypt(answer.body, request.organization_id, document_id, "answer")
-        entry = {"key": request.key, "fingerprint": request.fingerprint, "status": answer.status, "body": sealed}
-        return [{**entry, "at": now}]
+        entry = {"key": request.key, "fingerprint": request.fingerprint, "status": answer.status, "by_key": True}
+        sealed = self._vault.encrypt(answer.body, *_row(request.organization_id, document_id, entry))
+        return [{**entry, "body": sealed, "at": now}]
 
     async def first(self, request: Request) -> Answer | None:
         """Return what this request was told before. Raises KeyReused where the key belongs to another request."""
@@ -58,7 +59,7 @@ class Answers:
             return None
         if entry["fingerprint"] != request.fingerprint:
             raise KeyReused("the key was used for a request with another path or body")
-        body = self._vault.decrypt(entry["body"], request.organization_id, document["_id"], "answer")
+        body = self._vault.decrypt(entry["body"], *_row(request.organization_id, document["_id"], entry))
         return Answer(entry["status"], body)
 
     async def forget(self, before: datetime) -> int:
@@ -70,3 +71,15 @@ class Answers:
 
 def _entry_of(key: bytes | None, entries: Iterable[Document]) -> Document | None:
     return next((entry for entry in entries if key is not None and entry["key"] == key), None)
+
+
+def secrets_of(document: Document) -> Iterator[Secret]:
+    """Yield what is sealed in the answers that a document keeps."""
+    for at, entry in enumerate(document.get("idempotency", ())):
+        yield Secret(f"idempotency.{at}.body", _row(document["organization_id"], document["_id"], entry))
+
+
+def _row(organization_id: str, document_id: str, entry: Document) -> tuple[str, ...]:
+    """Return what an answer is bound to: its key, too, save in entries from before that, which have no `by_key`."""
+    key = (entry["key"].hex(),) if entry.get("by_key") else ()
+    return organization_id, document_id, "answer", *key

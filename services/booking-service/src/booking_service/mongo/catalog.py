@@ -59,14 +59,20 @@ class Catalog(Generic[Item]):
         return answer
 
     async def get(self, organization_id: str, item_id: str) -> Item | None:
-        the_one = {"_id": item_id, "organization_id": organization_id}
+        the_one = {"_id": item_id, "organization_id": organization_id, "is_erased": None}
         document = await find_surely(self._collection, the_one, {"idempotency": 0})
         return self._of_document(document) if document else None
 
+    async def ids(self, organization_id: str) -> list[str]:
+        """Return the ids of all items of an organization."""
+        found = await self._collection.find(
+            {"organization_id": organization_id, "is_erased": None}, {"_id": 1}
+        ).to_list(None)
+        return [document["_id"] for document in found]
+
     async def page(self, organization_id: str, *, limit: int, cursor: str | None) -> Page[Item]:
-        found = await page_of(
-            self._collection, {"organization_id": organization_id}, order="created_at", limit=limit, cursor=cursor
-        )
+        of_organization: Document = {"organization_id": organization_id, "is_erased": None}
+        found = await page_of(self._collection, of_organization, order="created_at", limit=limit, cursor=cursor)
         return Page([self._of_document(document) for document in found.items], found.next_cursor)
 
 

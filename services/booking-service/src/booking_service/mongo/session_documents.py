@@ -1,10 +1,13 @@
 """A session as a document and back: tokens, join URL and passcode encrypted, bound to their row."""
 
+from collections.abc import Iterator
 from hashlib import sha256
 
 from booking_service.domain.session import ChangedInZoom, DialIn, Invitee, Meeting, Seat, Session, WayIn
+from booking_service.mongo import answers
 from booking_service.mongo.catalog import event_type_document, event_type_of, host_document, host_of
 from convoke.mongo import Document
+from convoke.rekeying import Secret
 from convoke.vault import Vault
 
 
@@ -96,6 +99,7 @@ class SessionDocuments:
             "join_url": self._vault.encrypt(way_in.join_url, *row, "join_url"),
             "passcode": passcode,
             "dial_in": [dict(vars(number)) for number in way_in.dial_in],
+            "connected_at": way_in.connected_at,
         }
 
     def _meeting_of(self, document: Document) -> Meeting:
@@ -111,4 +115,18 @@ class SessionDocuments:
             join_url=self._vault.decrypt(stored["join_url"], *row, "join_url"),
             passcode=stored["passcode"] and self._vault.decrypt(stored["passcode"], *row, "passcode"),
             dial_in=tuple(DialIn(**number) for number in stored["dial_in"]),
+            connected_at=stored.get("connected_at"),
         )
+
+
+def secrets_of(document: Document) -> Iterator[Secret]:
+    """Yield what is sealed in a session's document."""
+    row = (document["organization_id"], document["_id"])
+    for at, seat in enumerate(document["seats"]):
+        for name in ("join_token", "manage_token"):
+            yield Secret(f"seats.{at}.{name}", (*row, seat["id"], name))
+    way_in = document["meeting"]["way_in"] or {}
+    for name in ("join_url", "passcode"):
+        if way_in.get(name):
+            yield Secret(f"meeting.way_in.{name}", (*row, name))
+    yield from answers.secrets_of(document)

@@ -142,7 +142,7 @@ class Sessions:
     ) -> Page[Session]:
         """Return sessions by their start; `starting` is from the first moment on and before the second."""
         begin, end = starting
-        query: Document = {"organization_id": organization_id}
+        query: Document = {"organization_id": organization_id, "is_erased": None}
         between = {name: at for name, at in (("$gte", begin), ("$lt", end)) if at is not None}
         query |= {"starts_at": between} if between else {}
         query |= {"host._id": host_id} if host_id is not None else {}
@@ -172,7 +172,7 @@ class Sessions:
         booking = {"organization_id": organization_id, "seats.id": booking_id}
         line = {**vars(entry), "booking_id": booking_id, "once": once}
         done = await self.collection.update_one(
-            {**booking, "timeline.once": {"$ne": once}}, {"$push": _appended([line])}
+            {**booking, "timeline.once": {"$ne": once}, "is_erased": None}, {"$push": _appended([line])}
         )
         if not done.matched_count:
             await self._must_know(booking)
@@ -195,7 +195,9 @@ class Sessions:
         return False
 
     def _stored(self, document: Document | None) -> Stored | None:
-        return Stored(self.documents.session(document), document) if document else None
+        if document is None or "is_erased" in document:
+            return None
+        return Stored(self.documents.session(document), document)
 
     async def _must_know(self, query: Document) -> None:
         if await find_surely(self.collection, query, {"_id": 1}) is None:
@@ -215,7 +217,9 @@ def _appended(entries: list[Document]) -> Document:
 
 
 def _unchanged(session: Session) -> Document:
-    return {"_id": session.id, "organization_id": session.organization_id, "revision": session.revision}
+    # A tombstone has the revision of what it stands for.
+    the_one = {"_id": session.id, "organization_id": session.organization_id}
+    return the_one | {"revision": session.revision, "is_erased": None}
 
 
 def _refusal_of(error: DuplicateKeyError) -> Refused:
