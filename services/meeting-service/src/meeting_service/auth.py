@@ -2,18 +2,22 @@
 
 import asyncio
 import hashlib
+import math
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, TypeVar
 
 import httpx
 
+from convoke.clock import utc_now
 from convoke.contracts.meetings import FailureCode
 from convoke.identity import ServiceToken
 from meeting_service.domain.connections import Connection, Connections
 from meeting_service.domain.reasons import Cause
 from meeting_service.ports import Access, Refused
+from meeting_service.zoom.errors import NotAsked
 
 CACHED_FOR = 30.0
 """Seconds; the longest time for which a replica may go on with a token after a change of the connection."""
@@ -92,12 +96,16 @@ class ZoomAccessTokens:
         self._auth_service = auth_service
         self._cache: dict[tuple[str, str, str], tuple[float, Access]] = {}
         self._forgotten = 0
+        self._ended: dict[str, float] = {}
 
     async def to_make(self, organization_id: str, host_id: str) -> Access:
         return await self._cached(organization_id, "host_id", host_id)
 
     async def to_change(self, organization_id: str, connection_id: str) -> Access:
         return await self._cached(organization_id, "connection_id", connection_id)
+
+    async def to_withdraw(self, organization_id: str, connection_id: str) -> Access:
+        return await self._ask({"organization_id": organization_id, "connection_id": connection_id})
 
     async def replace_refused(self, organization_id: str, refused: Access) -> Access:
         self.forget(organization_id)
@@ -111,6 +119,15 @@ class ZoomAccessTokens:
         self._forgotten += 1
         self._cache = {key: kept for key, kept in self._cache.items() if key[0] != organization_id}
 
+    def end(self, connection_id: str) -> None:
+        """Have nothing sent any more with what was asked for until now: the connection has ended."""
+        self._ended[connection_id] = time.monotonic()
+
+    def check(self, access: Access) -> None:
+        """Raise NotAsked where the connection has ended since: whether it is connected again is to be asked anew."""
+        if access.asked_at <= self._ended.get(access.connection_id, -math.inf):
+            raise NotAsked("zoom_paced", "Zoom was disconnected meanwhile", utc_now())
+
     async def _cached(self, organization_id: str, kind: str, value: str) -> Access:
         key = (organization_id, kind, value)
         good_until, access = self._cache.get(key, (0.0, None))
@@ -122,7 +139,9 @@ class ZoomAccessTokens:
         return access
 
     async def _ask(self, body: dict[str, str]) -> Access:
-        return await self._auth_service.ask("POST", "/access-tokens", _access, json=body)
+        asked_at = time.monotonic()
+        access = await self._auth_service.ask("POST", "/access-tokens", _access, json=body)
+        return replace(access, asked_at=asked_at)
 
 
 def _access(token: dict[str, Any]) -> Access:
@@ -134,6 +153,8 @@ def _access(token: dict[str, Any]) -> Access:
         datetime.fromisoformat(token["connected_since"]),
         token.get("zoom_account_id", ""),
         token.get("plan", "unknown"),
+        token.get("is_left", False),
+        datetime.fromisoformat(token["connected_at"]) if "connected_at" in token else None,
     )
 
 

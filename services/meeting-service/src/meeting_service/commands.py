@@ -9,10 +9,11 @@ import typer
 from convoke.clock import utc_now
 from convoke.commands.dead_letters import dead_letter_commands
 from convoke.commands.outbox import outbox_commands
+from convoke.commands.rekey import rekey_command
 from convoke.logs import set_up_logs
 from convoke.serving import serve
 from convoke.settings import load_or_exit
-from meeting_service.app import auditing, build_app, dead_letter_office, deciding, outbox_replay, repairing
+from meeting_service.app import auditing, build_app, dead_letter_office, deciding, outbox_replay, rekeying, repairing
 from meeting_service.domain.repairs import RepairPlan
 from meeting_service.messaging import PUBLISHED
 from meeting_service.ports import Refused
@@ -44,6 +45,7 @@ def command_line() -> typer.Typer:
     commands.add_typer(meetings, name="meetings")
     commands.add_typer(dead_letter_commands(lambda: dead_letter_office(load_or_exit(Settings))), name="dead-letters")
     commands.add_typer(outbox_commands(lambda: outbox_replay(load_or_exit(Settings)), PUBLISHED), name="outbox")
+    commands.command("rekey")(rekey_command(lambda: rekeying(load_or_exit(Settings))))
     return commands
 
 

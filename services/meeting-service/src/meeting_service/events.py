@@ -91,6 +91,7 @@ def _meeting(state: SessionMeeting) -> Meeting | None:
         generation=at_zoom.generation,
         revision=state.meeting_revision,
         changed_in_zoom=_changed(state.differs) if state.differs else None,
+        connected_at=at_zoom.connected_at,
     )
 
 

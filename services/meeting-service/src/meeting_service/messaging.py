@@ -10,16 +10,18 @@ from convoke.contracts import (
     MeetingCanceled,
     MeetingFailed,
     MeetingReady,
+    PrivacyErased,
+    PrivacyErasureRequested,
     ZoomConnected,
     ZoomDisconnected,
     ZoomMeetingChanged,
     ZoomSettingsChanged,
 )
-from convoke.contracts.topology import MEETING_SERVICE_BOOKINGS, MEETING_SERVICE_ZOOM
-from convoke.messaging.consumer import Subscription
+from convoke.contracts.topology import MEETING_SERVICE_BOOKINGS, MEETING_SERVICE_PRIVACY, MEETING_SERVICE_ZOOM
+from convoke.messaging.consumer import Handler, Subscription
 from meeting_service.handlers import Handlers
 
-PUBLISHED = (MeetingReady, MeetingFailed, MeetingCanceled)
+PUBLISHED = (MeetingReady, MeetingFailed, MeetingCanceled, PrivacyErased)
 
 
 def subscriptions(handlers: Handlers) -> Sequence[Subscription]:
@@ -37,9 +39,13 @@ def subscriptions(handlers: Handlers) -> Sequence[Subscription]:
             MEETING_SERVICE_ZOOM,
             {
                 ZoomConnected: handlers.resume_on_zoom_connected,
-                ZoomDisconnected: handlers.drop_tokens_on_zoom_disconnected,
+                ZoomDisconnected: handlers.drop_tokens,
                 ZoomSettingsChanged: handlers.resume_on_zoom_settings_changed,
                 ZoomMeetingChanged: handlers.look_on_zoom_meeting_changed,
             },
         ),
     ]
+
+
+def privacy(erase_share: Handler) -> Subscription:
+    return Subscription(MEETING_SERVICE_PRIVACY, {PrivacyErasureRequested: erase_share})

@@ -3,6 +3,7 @@
 Errors are typed by what the caller has to do next; `meeting_service.reconcile` is the only one that decides.
 """
 
+import math
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -32,6 +33,12 @@ class Access:
     connected_since: datetime = EVER
     zoom_account_id: str = ""
     plan: str = "unknown"
+    is_left: bool = False
+    """Its owner is disconnecting, and has the future meetings deleted first."""
+    connected_at: datetime | None = None
+    """When its owner connected last, by auth-service's clock: what is made with it belongs to that connecting."""
+    asked_at: float = math.inf
+    """By the process's own monotonic clock: what was asked for before a disconnect is not used after it."""
 
 
 @dataclass(frozen=True)
@@ -109,6 +116,9 @@ class AccessTokens(Protocol):
 
     async def to_change(self, organization_id: str, connection_id: str) -> Access:
         """Return access through the connection that a meeting was made with."""
+
+    async def to_withdraw(self, organization_id: str, connection_id: str) -> Access:
+        """Return what `to_change` does, as auth-service says now: the owner may have connected again just before."""
 
     async def replace_refused(self, organization_id: str, refused: Access) -> Access:
         """Return access after Zoom refused this token."""

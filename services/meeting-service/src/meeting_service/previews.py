@@ -14,7 +14,7 @@ from convoke.contracts import (
 from convoke.messaging.cloudevents import Event
 from convoke.messaging.dead_letters.office import Previews
 from meeting_service.handlers import BookingEvent
-from meeting_service.mongo import Meetings
+from meeting_service.mongo.meetings import Meetings
 
 
 def previews(meetings: Meetings, clock: Clock) -> Previews:

@@ -8,7 +8,8 @@ from convoke.clock import Clock
 from meeting_service.auth import CACHED_FOR
 from meeting_service.domain.marker import MarkerKey
 from meeting_service.domain.repairs import Repair, RepairPlan, plan_of, repair_of
-from meeting_service.mongo import Meetings
+from meeting_service.mongo.meetings import Meetings
+from meeting_service.mongo.nudges import Nudges
 from meeting_service.ports import Connected
 
 AT_ONCE = 1_000
@@ -39,9 +40,17 @@ class Repairs:
     """`wake` makes the worker look at once; where there is none in this process, those of the service look by turns."""
 
     def __init__(
-        self, meetings: Meetings, connected: Connected, marker_key: MarkerKey, clock: Clock, wake: Callable[[], None]
+        self,
+        meetings: Meetings,
+        nudges: Nudges,
+        connected: Connected,
+        marker_key: MarkerKey,
+        *,
+        clock: Clock,
+        wake: Callable[[], None],
     ) -> None:
         self._meetings = meetings
+        self._nudges = nudges
         self._connected = connected
         self._marker_key = marker_key
         self._clock = clock
@@ -60,12 +69,12 @@ class Repairs:
         earlier = [repair for repair in owed if repair.is_on_request and include_earlier]
         due = [repair for repair in owed if repair.is_due]
         for some in _in_batches(earlier):
-            await self._meetings.include(some)
+            await self._nudges.include(some)
         for some in _in_batches([repair for repair in due if "leave_meeting" in repair.deeds]):
-            await self._meetings.look_later(some, self._clock() + FORMER_USER_FORGOTTEN_IN)
+            await self._nudges.look_later(some, self._clock() + FORMER_USER_FORGOTTEN_IN)
         nudged = 0
         for some in _in_batches([*due, *earlier]):
-            nudged += await self._meetings.nudge(some, self._clock())
+            nudged += await self._nudges.make_due(some, self._clock())
         self._wake()
         return Begun(plan_of(owed), nudged, len(earlier))
 

@@ -1,12 +1,14 @@
 """How the aggregate looks in MongoDB: the way in and the people encrypted, bound to organization, session and field."""
 
 import json
+from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
 from convoke.contracts import Booking, DialIn, FailureReason, Session
 from convoke.mongo import Document
+from convoke.rekeying import Secret
 from convoke.vault import Vault
 from meeting_service.domain.at_zoom import Condemned, Decision, Intent, MeetingAtZoom, Seen, WayIn
 from meeting_service.domain.meeting import Announced, Seat, SessionMeeting
@@ -41,7 +43,7 @@ class Stored:
         }
 
     def desired_seat(self, session: Session, booking: Booking) -> Document:
-        sealed = self._vault.encrypt(booking.model_dump_json(), session.organization_id, session.id, booking.id)
+        sealed = self._vault.encrypt(booking.model_dump_json(), *_row(session, booking.id))
         return {f"seats.{booking.id}.revision": booking.revision, f"seats.{booking.id}.sealed": sealed}
 
     def actual(self, state: SessionMeeting) -> Document:
@@ -71,6 +73,7 @@ class Stored:
             decision=Decision(**document["decision"]) if document.get("decision") else None,
             meeting=self._read_meeting(session, document["meeting"]) if document.get("meeting") else None,
             condemned=_condemned(document),
+            leaving=document.get("leaving"),
             must_look=document.get("looks", 0) > document.get("looks_settled", 0),
             differs=Seen(**document["differs"]) if document.get("differs") else None,
             is_unsure=document.get("doubts", 0) > document.get("doubts_settled", 0),
@@ -80,7 +83,7 @@ class Stored:
         )
 
     def _seat(self, session: Session, booking_id: str, seat: Document) -> Seat:
-        opened = self._vault.decrypt(seat["sealed"], session.organization_id, session.id, booking_id)
+        opened = self._vault.decrypt(seat["sealed"], *_row(session, booking_id))
         told = seat.get("told", (0, 0))
         return Seat(Booking.model_validate_json(opened), (told[0], told[1]))
 
@@ -91,11 +94,11 @@ class Stored:
         way_in: dict[str, Any] = asdict(meeting.way_in) | {
             "dial_in": [number.model_dump() for number in meeting.way_in.dial_in]
         }
-        fields["way_in"] = self._vault.encrypt(json.dumps(way_in), *_row(state.session))
+        fields["way_in"] = self._vault.encrypt(json.dumps(way_in), *_row(state.session, "way_in"))
         return fields
 
     def _read_meeting(self, session: Session, fields: Document) -> MeetingAtZoom:
-        way_in = json.loads(self._vault.decrypt(fields["way_in"], *_row(session)))
+        way_in = json.loads(self._vault.decrypt(fields["way_in"], *_row(session, "way_in")))
         way_in["dial_in"] = tuple(DialIn.model_validate(number) for number in way_in["dial_in"])
         seen = Seen(**fields["seen"]) if fields.get("seen") else None
         return MeetingAtZoom(**fields | {"way_in": WayIn(**way_in), "seen": seen})
@@ -111,5 +114,14 @@ def _condemned(document: Document) -> tuple[Condemned, ...]:
     return tuple(Condemned(**one) for one in told if one["id"] != own)
 
 
-def _row(session: Session) -> tuple[str, str, str]:
-    return session.organization_id, session.id, "way_in"
+def secrets_of(document: Document) -> Iterator[Secret]:
+    """Yield what is sealed in a session's document."""
+    row = (document["organization_id"], document["_id"])
+    for booking_id in document.get("seats", {}):
+        yield Secret(f"seats.{booking_id}.sealed", (*row, booking_id))
+    if document.get("meeting"):
+        yield Secret("meeting.way_in", (*row, "way_in"))
+
+
+def _row(session: Session, of: str) -> tuple[str, ...]:
+    return session.organization_id, session.id, of

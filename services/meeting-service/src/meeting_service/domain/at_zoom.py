@@ -51,6 +51,7 @@ class Condemned:
     id: int
     connection_id: str
     zoom_user_id: str
+    connected_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,7 @@ class MeetingAtZoom:
     """A meeting that exists at Zoom as far as we know.
 
     `body` is what Zoom last accepted of us, empty where that is no longer what it has; `seen` is what it showed then.
+    `connected_at` is when the connection that it was begun with was connected; None is not known any more.
     """
 
     id: int
@@ -69,9 +71,10 @@ class MeetingAtZoom:
     way_in: WayIn
     seen: Seen | None = None
     updated_at: datetime | None = None
+    connected_at: datetime | None = None
 
     def condemned(self) -> Condemned:
-        return Condemned(self.id, self.connection_id, self.zoom_user_id)
+        return Condemned(self.id, self.connection_id, self.zoom_user_id, self.connected_at)
 
     def changed_since(self, now_seen: Seen) -> bool:
         """Tell whether somebody changed in Zoom what the booking owns.
@@ -96,6 +99,21 @@ class Intent:
     wanted_generation: int
     body: Body
     started_at: datetime
+    connected_at: datetime | None = None
+
+    def made(self, zoom_id: int, way_in: WayIn, seen: Seen) -> MeetingAtZoom:
+        """Return the meeting that it made."""
+        return MeetingAtZoom(
+            zoom_id,
+            self.connection_id,
+            self.zoom_user_id,
+            self.generation,
+            self.wanted_generation,
+            self.body,
+            way_in,
+            seen,
+            connected_at=self.connected_at,
+        )
 
 
 @dataclass(frozen=True)

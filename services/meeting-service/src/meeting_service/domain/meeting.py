@@ -13,6 +13,7 @@ from convoke.contracts import Booking, FailureReason, Session
 from convoke.contracts.meetings import FailureCode
 from meeting_service.domain.at_zoom import Condemned, Decision, Intent, MeetingAtZoom, Seen, WayIn
 from meeting_service.domain.body import Body
+from meeting_service.domain.reasons import WAITS_FOR_PEOPLE
 
 Change = Literal["created", "rescheduled", "unchanged", "replaced"]
 Outcome = Literal["none", "ready", "failed", "canceled"]
@@ -30,19 +31,6 @@ CLOCKS_DIFFER_BY = timedelta(minutes=1)
 
 NEAR = timedelta(hours=24)
 """What starts within that time may use the reserve of its host's day (zoom.budget)."""
-
-WAITS_FOR_PEOPLE: frozenset[FailureCode] = frozenset(
-    {
-        "zoom_not_connected",
-        "zoom_paused",
-        "zoom_reauthorization_required",
-        "zoom_scope_missing",
-        "zoom_host_not_allowed",
-        "zoom_not_unique",
-        "zoom_rejected",
-    }
-)
-"""Failures that time alone does not mend."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +69,8 @@ class SessionMeeting:
     meeting: MeetingAtZoom | None = None
     is_unsure: bool = False
     """An update of somebody who had lost the lease may have come after ours: Zoom has to be told again."""
+    leaving: int | None = None
+    """The meeting that is to be deleted since its connection is left, though it is wanted."""
     must_look: bool = False
     """Somebody may have changed or deleted the meeting inside Zoom."""
     look_at: datetime | None = None
@@ -111,6 +101,15 @@ class SessionMeeting:
             and self.session.manual_link is None
         )
 
+    @property
+    def is_left(self) -> bool:
+        """Tell whether the meeting is to go with its connection; a new one is owed then, to whoever connects."""
+        return self.meeting is not None and self.meeting.id == self.leaving
+
+    @property
+    def may_stay(self) -> bool:
+        return self.is_wanted and not self.is_left
+
     def is_owed_by_itself(self, connected_since: datetime | None) -> bool:
         """Tell whether a meeting is made without being asked for; `connected_since` is None before Zoom ever was.
 
@@ -129,12 +128,19 @@ class SessionMeeting:
         return now < self.session.starts_at
 
     def intend(
-        self, connection_id: str, zoom_user_id: str, generation: int, body: Body, now: datetime
+        self,
+        connection_id: str,
+        zoom_user_id: str,
+        generation: int,
+        body: Body,
+        now: datetime,
+        *,
+        connected_at: datetime | None = None,
     ) -> "SessionMeeting":
         """Remember a create before it is sent: without this a crash would lose or double the meeting."""
         attempt = self.attempt + 1
         wanted = self.session.wanted_generation
-        intent = Intent(connection_id, zoom_user_id, generation, attempt, wanted, body, now)
+        intent = Intent(connection_id, zoom_user_id, generation, attempt, wanted, body, now, connected_at)
         return replace(
             self, intent=intent, generation=generation, open_generation=generation, attempt=attempt, retry_at=None
         )
@@ -143,23 +149,12 @@ class SessionMeeting:
         """The intended meeting exists, by its answer or by adoption; an older one is to go."""
         if self.intent is None:
             raise ValueError(f"session {self.session.id}: a meeting without an intent")
-        intent = self.intent
-        meeting = MeetingAtZoom(
-            zoom_id,
-            intent.connection_id,
-            intent.zoom_user_id,
-            intent.generation,
-            intent.wanted_generation,
-            intent.body,
-            way_in,
-            seen,
-        )
         replaced = (self.meeting.condemned(),) if self.meeting else ()
         return replace(
             self._recorded(),
             intent=None,
             open_generation=None,
-            meeting=meeting,
+            meeting=self.intent.made(zoom_id, way_in, seen),
             must_look=False,
             differs=None,
             condemned=tuple(one for one in (*self.condemned, *replaced) if one.id != zoom_id),
@@ -249,6 +244,14 @@ class SessionMeeting:
         failing = self._recorded() if changed else self
         failed = replace(failing, reason=reason, failed_revision=self.session.revision)
         return replace(failed, failures=self.failures + 1, retry_at=retry_at)
+
+    def stays(self) -> "SessionMeeting":
+        """Its connection is not left any more, or cannot delete it any more."""
+        return replace(self, leaving=None)
+
+    def leave_later(self, until: datetime) -> "SessionMeeting":
+        """It could not be deleted yet; nobody has to know why."""
+        return replace(self.put_off(until), failures=self.failures + 1)
 
     def put_off(self, until: datetime) -> "SessionMeeting":
         """It is not its turn at Zoom: nothing has failed, and nothing is tried before, whatever changes."""

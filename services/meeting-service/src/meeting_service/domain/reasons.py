@@ -19,6 +19,19 @@ _CASES: dict[Cause, FailureCode] = {
 _ON_REQUEST: frozenset[Cause] = frozenset({"zoom_never_connected", "booked_before_zoom"})
 """Nothing comes of these by itself, so no time is named."""
 
+WAITS_FOR_PEOPLE: frozenset[FailureCode] = frozenset(
+    {
+        "zoom_not_connected",
+        "zoom_paused",
+        "zoom_reauthorization_required",
+        "zoom_scope_missing",
+        "zoom_host_not_allowed",
+        "zoom_not_unique",
+        "zoom_rejected",
+    }
+)
+"""Failures that time alone does not mend."""
+
 _TEXTS: dict[Cause, tuple[str, str]] = {
     "zoom_not_connected": (
         "Zoom is not connected",

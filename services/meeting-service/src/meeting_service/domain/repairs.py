@@ -85,7 +85,7 @@ class RepairPlan:
 
 def repair_of(state: SessionMeeting, connections: Connections, marker_key: MarkerKey, now: datetime) -> Repair | None:
     """Return what is owed of a session if it were looked at now, whatever it waits for; None if nothing is."""
-    reachable = _without_others_meetings(state, connections, now)
+    reachable = within_reach(state, connections, now)
     step = next_step(replace(reachable, retry_at=None, clean_up_at=None), marker_key, now)
     deeds = (*_deeds(state, reachable, step, connections), *_ends(state, reachable, connections))
     if not deeds:
@@ -121,7 +121,7 @@ def plan_of(repairs: Iterable[Repair]) -> RepairPlan:
     )
 
 
-def _without_others_meetings(state: SessionMeeting, connections: Connections, now: datetime) -> SessionMeeting:
+def within_reach(state: SessionMeeting, connections: Connections, now: datetime) -> SessionMeeting:
     """Return the state without what another Zoom user made than is connected now; a meeting that has begun is kept."""
     if state.intent and _is_forsaken(state.intent, state.session.host.id, connections):
         state = state.forsaken()

@@ -50,7 +50,7 @@ class Delete:
 
 @dataclass(frozen=True)
 class Withdraw:
-    """The meeting of a session that no longer wants one."""
+    """The meeting of a session that no longer wants one, or of a connection that is left."""
 
     meeting: MeetingAtZoom
 
@@ -75,7 +75,7 @@ def next_step(state: SessionMeeting, marker_key: MarkerKey, now: datetime) -> St
     if state.intent:
         in_doubt_until = state.intent.started_at + DOUBT_LASTS
         return Resolve(state.intent) if now >= in_doubt_until else Rest(in_doubt_until)
-    if state.is_wanted:
+    if state.may_stay:
         return _towards_a_meeting(state, marker_key, now)
     if state.meeting:
         return Withdraw(state.meeting)
@@ -86,7 +86,7 @@ def is_current(state: SessionMeeting, marker_key: MarkerKey) -> bool:
     """Tell whether a meeting is wanted and Zoom has accepted all that the session says."""
     meeting = state.meeting
     return (
-        state.is_wanted
+        state.may_stay
         and meeting is not None
         and not state.is_unsure
         and meeting.wanted_generation >= state.session.wanted_generation

@@ -8,9 +8,10 @@ from pydantic import BaseModel
 
 from convoke.contracts import FailureReason
 from convoke.identity import Caller, TokenVerifier, requires
+from convoke.openapi import problems
 from convoke.problems import Problem
 from meeting_service.domain.meeting import SessionMeeting
-from meeting_service.mongo import Meetings
+from meeting_service.mongo.meetings import THERE, Meetings
 
 
 class MeetingView(BaseModel):
@@ -33,9 +34,9 @@ def meetings_router(meetings: Meetings, verifier: TokenVerifier) -> APIRouter:
     routes = APIRouter(prefix="/internal/v1", tags=["operator"])
     reader = Depends(requires(verifier, "meetings.read"))
 
-    @routes.get("/meetings/{session_id}")
+    @routes.get("/meetings/{session_id}", responses=problems(404))
     async def get_meeting(session_id: str, caller: Annotated[Caller, reader]) -> MeetingView:
-        document = await meetings.find(session_id)
+        document = await meetings.find(session_id, THERE)
         if document is None or caller.organization_id not in {"", document["organization_id"]}:
             raise Problem(404, "unknown-session", "No such session", f"There is no session '{session_id[:64]}' here.")
         return _view(meetings.read(document))

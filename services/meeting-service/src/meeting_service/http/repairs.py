@@ -11,6 +11,7 @@ from structlog.stdlib import BoundLogger, get_logger
 
 from convoke.contracts.meetings import FailureCode
 from convoke.identity import Caller, TokenVerifier, requires
+from convoke.openapi import problems
 from convoke.problems import Problem
 from meeting_service.domain.repairs import RepairPlan
 from meeting_service.ports import Refused
@@ -65,14 +66,14 @@ def repairs_router(repairs: Repairs, verifier: TokenVerifier) -> APIRouter:
     reader = Depends(requires(verifier, "meetings.read"))
     writer = Depends(requires(verifier, "meetings.write"))
 
-    @routes.get("/plan")
+    @routes.get("/plan", responses=problems(404))
     async def plan(asked: Annotated[RepairIn, Query()], caller: Annotated[Caller, reader]) -> PlanView:
         """Count what is owed; nothing is changed."""
         _check_tenant(caller, asked.organization_id)
         with _as_problem():
             return _view(await repairs.plan(asked.scope))
 
-    @routes.post("", status_code=202)
+    @routes.post("", status_code=202, responses=problems(404))
     async def run(asked: RunIn, caller: Annotated[Caller, writer]) -> BegunView:
         """Make due now what is owed; safe to repeat."""
         _check_tenant(caller, asked.organization_id)

@@ -13,7 +13,7 @@ from meeting_service.domain.body import Body, has_start_of, start_of, starts_as
 from meeting_service.domain.marker import MarkerKey, Reference
 from meeting_service.domain.meeting import CLOCKS_DIFFER_BY
 from meeting_service.domain.steps import Create, Delete, Look, Resolve, Rest, Step, Update, Withdraw
-from meeting_service.mongo import Meetings
+from meeting_service.mongo.meetings import Meetings
 from meeting_service.ports import (
     Access,
     AccessTokens,
@@ -69,9 +69,11 @@ class Steps:
         since = access.connected_since
         if not work.state.is_owed_by_itself(since):
             raise Refused("booked_before_zoom", f"Zoom was first connected on {since:%d %b %Y, %H:%M} UTC")
-        await self.scans.expect(_user(work, access.connection_id, access.zoom_user_id), self.clock())
+        whose = access.connection_id, access.zoom_user_id
+        await self.scans.expect(_user(work, *whose), self.clock())
         began = self.clock()
-        intended = work.state.intend(access.connection_id, access.zoom_user_id, step.generation, step.body, began)
+        connected_at = access.connected_at
+        intended = work.state.intend(*whose, step.generation, step.body, began, connected_at=connected_at)
         await work.keep(intended)
         if self.clock() - began > INTENT_STORED_WITHIN:
             work.state = work.state.not_created()
@@ -83,7 +85,7 @@ class Steps:
             work.state = work.state.not_created()
             raise
         work.state = work.state.created(details.id, details.way_in, details.seen)
-        work.made = Condemned(details.id, access.connection_id, access.zoom_user_id)
+        work.made = Condemned(details.id, *whose, connected_at)
 
     async def _resolve(self, work: Work, intent: Intent) -> None:
         """Look for what a create in doubt made: adopt it, or know that there is nothing."""
@@ -168,11 +170,20 @@ class Steps:
         work.state = work.state.looked(details.way_in, details.seen, self.clock())
 
     async def _withdraw(self, work: Work, meeting: MeetingAtZoom) -> None:
-        """Delete the session's own, and remember before that it may be gone: somebody may want a meeting again."""
-        access = await self._access(work, meeting)
+        """Delete the session's own, and remember before that it may be gone: somebody may want a meeting again.
+
+        One that is wanted goes only while its connection is being left, and before it has begun.
+        """
+        if work.state.is_wanted and not work.state.is_ahead(self.clock()):  # who is in it stays in it
+            work.state = work.state.stays()
+            return
+        access = await self._access(work, meeting, is_asked_anew=work.state.is_wanted)
+        if work.state.is_wanted and not access.is_left:
+            work.state = work.state.stays()
+            return
         if meeting.body:
             await work.keep(work.state.about_to_withdraw())
-            if work.state.is_wanted:
+            if work.state.may_stay:
                 return
         await self._delete(work, access, meeting.id)
         work.state = work.state.gone()
@@ -195,9 +206,12 @@ class Steps:
                 raise
             raise AnotherUser(intent.zoom_user_id) from refusal
 
-    async def _access(self, work: Work, made: MeetingAtZoom | Condemned | Intent) -> Access:
+    async def _access(
+        self, work: Work, made: MeetingAtZoom | Condemned | Intent, *, is_asked_anew: bool = False
+    ) -> Access:
         """Return access to what was made; only the Zoom user who made it can see or change it."""
-        work.access = access = await self.tokens.to_change(work.organization_id, made.connection_id)
+        ask = self.tokens.to_withdraw if is_asked_anew else self.tokens.to_change
+        work.access = access = await ask(work.organization_id, made.connection_id)
         if access.zoom_user_id != made.zoom_user_id:
             raise AnotherUser(made.zoom_user_id)
         return access

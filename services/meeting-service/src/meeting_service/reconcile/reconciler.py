@@ -15,12 +15,11 @@ from meeting_service.domain.announcements import announce
 from meeting_service.domain.marker import MarkerKey
 from meeting_service.domain.meeting import (
     DOUBT_LASTS,
-    WAITS_FOR_PEOPLE,
     SessionMeeting,
 )
-from meeting_service.domain.reasons import Cause, code_of, reason
-from meeting_service.domain.steps import Delete, Look, Resolve, Rest, Step, next_step
-from meeting_service.mongo import LeaseLost, Meetings
+from meeting_service.domain.reasons import WAITS_FOR_PEOPLE, Cause, code_of, reason
+from meeting_service.domain.steps import Delete, Look, Resolve, Rest, Step, Withdraw, next_step
+from meeting_service.mongo.meetings import LeaseLost, Meetings
 from meeting_service.ports import AccessTokens, AnotherUser, InDoubt, Refused, TokenRefused, Zoom
 from meeting_service.reconcile.carry_out import Steps
 from meeting_service.reconcile.work import Work
@@ -37,6 +36,9 @@ ASK_PEOPLE_AFTER = 5
 
 UNTOLD_WAIT = timedelta(seconds=10)
 """What waits for its turn at Zoom no longer than that is nobody's news."""
+
+ENDED: frozenset[FailureCode] = frozenset({"zoom_not_connected", "zoom_reauthorization_required"})
+"""What a connection that is left comes to: nothing more can be deleted through it."""
 
 MOST_STEPS = 10
 """Steps under one claim; more would be a loop, and waits for the lease to end."""
@@ -153,6 +155,9 @@ class Reconciler:
             work.state = work.state.delayed(step.condemned.id, until)
         elif isinstance(step, Look):
             work.state = work.state.look_later(until)
+        elif isinstance(step, Withdraw) and work.state.is_left:  # its connection is being left: nobody waits for it
+            is_over = code_of(cause) in ENDED
+            work.state = work.state.stays() if is_over else work.state.leave_later(until)
         else:
             work.state = work.state.failed(reason(cause, detail, until), until)
 

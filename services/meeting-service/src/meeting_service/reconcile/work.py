@@ -8,7 +8,7 @@ from convoke.due_work import Claim
 from meeting_service.domain.announcements import Announcement
 from meeting_service.domain.at_zoom import Condemned
 from meeting_service.domain.meeting import SessionMeeting
-from meeting_service.mongo import Meetings
+from meeting_service.mongo.meetings import Meetings
 from meeting_service.ports import Access
 
 LEASE = timedelta(seconds=20)

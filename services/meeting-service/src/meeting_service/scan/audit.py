@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from structlog.stdlib import BoundLogger, get_logger
 
 from meeting_service.domain.differences import Difference
-from meeting_service.mongo import Meetings
+from meeting_service.mongo.meetings import Meetings
 from meeting_service.ports import InDoubt, Refused, TokenRefused
 from meeting_service.scan.scanner import Scanner
 from meeting_service.scan.scans import Result, Scans, ZoomUser

@@ -15,8 +15,9 @@ from meeting_service.auth import CACHED_FOR
 from meeting_service.domain.at_zoom import Condemned
 from meeting_service.domain.differences import Difference, Listed, differences, sessions_of
 from meeting_service.domain.marker import MarkerKey
-from meeting_service.domain.meeting import WAITS_FOR_PEOPLE
-from meeting_service.mongo import Meetings
+from meeting_service.domain.reasons import WAITS_FOR_PEOPLE
+from meeting_service.mongo.meetings import Meetings
+from meeting_service.mongo.nudges import Nudges
 from meeting_service.ports import Access, AccessTokens, InDoubt, MeetingGone, Refused, TokenRefused, Zoom
 from meeting_service.scan.scans import (
     AGAIN_AFTER_FAILURE,
@@ -51,6 +52,7 @@ class Scanner:
 
     scans: Scans
     meetings: Meetings
+    nudges: Nudges
     zoom: Zoom
     tokens: AccessTokens
     marker_key: MarkerKey
@@ -94,7 +96,7 @@ class Scanner:
             case "twin":
                 await self.condemn(user, difference)
             case "missing" | "changed":
-                await self.meetings.look_again_at(difference.session_id, self.clock())
+                await self.nudges.look_again_at(difference.session_id, self.clock())
             case "unclaimed" | "orphan" | "flagged" | "to_delete" | "in_doubt":
                 pass
 
@@ -112,7 +114,7 @@ class Scanner:
         """Make up for a zoom.connected.v1 that never came: what the former user made is to be made anew."""
         now = self.clock()
         at = now + timedelta(seconds=CACHED_FOR)
-        await self.meetings.look_for_other_users(former.connection_id, zoom_user_id, now, at)
+        await self.nudges.look_for_other_users(former.connection_id, zoom_user_id, now, at)
 
     async def _compare(self, user: ZoomUser, now: datetime) -> Result:
         before = await self.meetings.made_through(user.connection_id, user.zoom_user_id, now)

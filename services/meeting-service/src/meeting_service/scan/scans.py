@@ -20,6 +20,9 @@ EVERY_WHILE_NEAR = timedelta(hours=1)
 
 AGAIN_AFTER_FAILURE = timedelta(minutes=5)
 
+REMEMBERED_FOR = timedelta(hours=1)
+"""How long a replica takes for granted that a Zoom user is expected: what was erased is expected again after that."""
+
 
 @dataclass(frozen=True)
 class ZoomUser:
@@ -55,17 +58,17 @@ class Scans:
 
     def __init__(self, database: Database) -> None:
         self.collection: Collection = database["scans"]
-        self._expected: set[str] = set()
+        self._expected: dict[str, datetime] = {}
 
     async def create_indexes(self) -> None:
         await self.collection.create_index("organization_id", name="organization")
 
     async def expect(self, user: ZoomUser, now: datetime) -> None:
         """Have a Zoom user scanned from now on; asked again and again it costs nothing."""
-        if user.key in self._expected:
+        if self._expected.get(user.key, now - REMEMBERED_FOR) > now - REMEMBERED_FOR:
             return
         await self._upsert(user, {}, now + EVERY_WHILE_NEAR)
-        self._expected.add(user.key)
+        self._expected[user.key] = now
 
     async def sweep_after_doubt(self, user: ZoomUser, now: datetime) -> None:
         """Have a Zoom user scanned soon and again later: a request of ours may still take effect there."""
@@ -90,7 +93,7 @@ class Scans:
     async def results(self, organization_id: str | None = None) -> Sequence[tuple[ZoomUser, Result | None]]:
         """Return what was found last, of an organization or of all."""
         which = {"organization_id": organization_id} if organization_id else {}
-        documents = await self.collection.find(which).sort("_id", 1).to_list(None)
+        documents = await self.collection.find(which | {"is_erased": None}).sort("_id", 1).to_list(None)
         return [(user_of(document), _read(document.get("result"))) for document in documents]
 
     async def _upsert(self, user: ZoomUser, change: Document, at: datetime) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import httpx
@@ -26,10 +26,20 @@ _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, http
 
 
 class ZoomMeetings:
-    """Meetings of the user that a token belongs to (`me`: user-managed apps must use it)."""
+    """Meetings of the user that a token belongs to (`me`: user-managed apps must use it).
 
-    def __init__(self, http: httpx.AsyncClient, clock: Clock = utc_now, within: float = WITHIN) -> None:
+    `check` raises NotAsked where a token is not to be used any more; it is asked right before each call.
+    """
+
+    def __init__(
+        self,
+        http: httpx.AsyncClient,
+        clock: Clock = utc_now,
+        within: float = WITHIN,
+        check: Callable[[Access], None] = lambda _: None,
+    ) -> None:
         self._http = http
+        self._check = check
         self._clock = clock
         self._within = within
 
@@ -61,6 +71,7 @@ class ZoomMeetings:
 
     async def _call(self, access: Access, method: str, path: str, body: Body | None = None) -> Any:
         """Return the parsed answer, None where it is empty. Raises what `zoom.errors` says an answer means."""
+        self._check(access)
         try:
             async with asyncio.timeout(self._within):
                 answer = await self._http.request(

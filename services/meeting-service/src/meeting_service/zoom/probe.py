@@ -9,7 +9,7 @@ from structlog.stdlib import BoundLogger, get_logger
 from convoke.clock import Clock
 from convoke.due_work import Claim
 from meeting_service.domain.meeting import DOUBT_LASTS
-from meeting_service.mongo import Meetings
+from meeting_service.mongo.nudges import Nudges
 from meeting_service.ports import Access, InDoubt, MeetingGone, Refused, TokenRefused, Zoom
 from meeting_service.zoom.errors import NotReached
 from meeting_service.zoom.outages import Outages, pause
@@ -35,7 +35,7 @@ class Prober:
     zoom: Zoom
     outages: Outages
     last_access: Mapping[str, Access]
-    meetings: Meetings
+    nudges: Nudges
     clock: Clock
 
     async def probe(self, claim: Claim) -> None:
@@ -69,8 +69,8 @@ class Prober:
     async def _resume(self, now: datetime) -> int:
         # What is in doubt itself waits no longer than its doubt lasts, and comes by itself.
         beyond = now + DOUBT_LASTS
-        waiting = await self.meetings.failed_until("zoom_unavailable", beyond)
+        waiting = await self.nudges.failed_until("zoom_unavailable", beyond)
         for first in range(0, len(waiting), RETURN_AT_ONCE):
             at = now + timedelta(seconds=first / RETURN_A_SECOND)
-            await self.meetings.resume(waiting[first : first + RETURN_AT_ONCE], beyond, at)
+            await self.nudges.resume(waiting[first : first + RETURN_AT_ONCE], beyond, at)
         return len(waiting)

@@ -13,7 +13,6 @@ from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError
 
 from convoke.contracts import Booking, MeetingCanceled, MeetingFailed, MeetingReady, Session
-from convoke.contracts.meetings import FailureCode
 from convoke.contracts.wire import EventData
 from convoke.due_work import Claim
 from convoke.messaging.outbox import entry
@@ -25,6 +24,10 @@ from meeting_service.domain.meeting import SessionMeeting
 from meeting_service.stored import Stored
 
 _EVENTS: dict[str, type[EventData]] = {"ready": MeetingReady, "failed": MeetingFailed, "canceled": MeetingCanceled}
+
+
+THERE: Document = {"is_erased": {"$ne": True}}
+"""What was erased is looked at and written no more."""
 
 
 class LeaseLost(Exception):
@@ -62,48 +65,6 @@ class Meetings:
         new_session = await self._set_if(session.id, newer_session, of_session, now)
         return await self._set_if(session.id, newer_seat, of_seat, now) or new_session
 
-    async def nudge_parked(self, organization_id: str, codes: AbstractSet[FailureCode], now: datetime) -> int:
-        """Make due now what waits for people of this organization; returns how many.
-
-        Whatever is being worked on counts too: it may just be about to find that it has to wait. And so does what is
-        to be cleaned up, though not before something in doubt beside it may be overtaken.
-        """
-        parked = {"organization_id": organization_id, "reason.code": {"$in": [*codes]}}
-        clean_up = {"$or": [{"lease": {"$ne": None}}, {"condemned.0": {"$exists": True}}]}
-        others = {"organization_id": organization_id, "reason.code": {"$nin": [*codes]}} | clean_up
-        due_now: Document = {"due_at": now, "clean_up_at": None}
-        return await self._nudge(parked, {"$set": due_now | {"retry_at": None}}) + await self._nudge(
-            others, {"$set": due_now}
-        )
-
-    async def hasten(self, organization_id: str, code: FailureCode, until: datetime) -> int:
-        """Let what failed with this code wait no longer than `until`; returns how many."""
-        backing_off = {"organization_id": organization_id, "reason.code": code, "retry_at": {"$gt": until}}
-        return await self._nudge(backing_off, {"$set": {"retry_at": until, "due_at": until}})
-
-    async def failed_until(self, code: FailureCode, beyond: datetime) -> list[str]:
-        """Return the sessions that failed with this code and wait beyond a time."""
-        waiting = {"reason.code": code, "retry_at": {"$gt": beyond}, "due_at": {"$ne": None}}
-        return [document["_id"] async for document in self.collection.find(waiting, {"_id": 1})]
-
-    async def resume(self, session_ids: Sequence[str], beyond: datetime, at: datetime) -> int:
-        """Let those of these that wait beyond a time wait until `at` only; returns how many."""
-        waiting = {"_id": {"$in": session_ids}, "retry_at": {"$gt": beyond}}
-        return await self._nudge(waiting, {"$set": {"retry_at": at, "due_at": at}})
-
-    async def nudge(self, session_ids: Sequence[str], now: datetime) -> int:
-        """Make these sessions due now, whatever they wait for; returns how many there are."""
-        due_now: Document = {"due_at": now, "retry_at": None, "clean_up_at": None}
-        return await self._nudge({"_id": {"$in": session_ids}}, {"$set": due_now})
-
-    async def look_later(self, session_ids: Sequence[str], at: datetime) -> None:
-        """Have looked, at `at`, what Zoom has of these sessions' meetings; who nudges them too has them due then."""
-        await self.collection.update_many({"_id": {"$in": session_ids}}, _look_later(at))
-
-    async def include(self, session_ids: Sequence[str]) -> None:
-        """Have links made for these sessions although they were booked before Zoom was connected."""
-        await self.collection.update_many({"_id": {"$in": session_ids}}, {"$set": {"is_included": True}})
-
     async def unsettled(
         self, organization_id: str, host_id: str | None, now: datetime
     ) -> AsyncIterator[SessionMeeting]:
@@ -113,40 +74,12 @@ class Meetings:
         async for document in self.collection.find({"organization_id": organization_id, "$or": may_owe} | of_host):
             yield self.read(document)
 
-    async def _nudge(self, which: Document, change: Document) -> int:
-        nudged = await self.collection.update_many(which, change | {"$inc": {"wakes": 1}})
-        return nudged.modified_count
-
-    async def look_again(self, connection_ids: Sequence[str], zoom_meeting_id: int, now: datetime) -> int:
-        """Have looked what Zoom has of a meeting that was made through one of these connections; returns how many.
-
-        However often that is asked for before somebody looks, it is one look.
-        """
-        ours = {"meeting.id": zoom_meeting_id, "meeting.connection_id": {"$in": [*connection_ids]}}
-        return (await self.collection.update_many(ours, _look_again(now))).modified_count
-
-    async def look_for_other_users(self, connection_id: str, zoom_user_id: str, now: datetime, at: datetime) -> int:
-        """Have looked, at a later time, at all that others made through a connection than the Zoom user who has it now.
-
-        What is over is left alone. Returns how many.
-        """
-        made_by_others = {"meeting.connection_id": connection_id, "meeting.zoom_user_id": {"$ne": zoom_user_id}}
-        ahead = {"session.ends_at": {"$gt": now}}
-        looked_at = await self.collection.update_many(made_by_others | ahead, _look_later(at))
-        # What is due before is worked on first, and then due again for the look.
-        await self.collection.update_many(made_by_others | ahead | {"due_at": None}, {"$set": {"due_at": at}})
-        return looked_at.modified_count
-
-    async def look_again_at(self, session_id: str, now: datetime) -> None:
-        """Have looked what Zoom has of a session's meeting."""
-        await self.collection.update_one({"_id": session_id}, _look_again(now))
-
     async def condemn(self, session_id: str, twin: Condemned, now: datetime) -> bool:
         """Have a meeting deleted that carries the session's mark; False where it is the session's own, or on its way.
 
         Written without a lease, like `own_up`.
         """
-        not_its_own = {"_id": session_id, "meeting.id": {"$ne": twin.id}, "intent": None}
+        not_its_own = {"_id": session_id, "meeting.id": {"$ne": twin.id}, "intent": None} | THERE
         change: Document = {"$set": {"due_at": now, "clean_up_at": None}, "$inc": {"wakes": 1}}
         not_known_yet = {"condemned.id": {"$ne": twin.id}, "strays.id": {"$ne": twin.id}}
         condemned = await self.collection.update_one(
@@ -166,7 +99,8 @@ class Meetings:
         attempt = document["intent"]["attempt"]
         decision = {"decision": {"attempt": attempt, "zoom_meeting_id": zoom_meeting_id}}
         due_now = {"due_at": now, "retry_at": None}
-        return await self._nudge(parked | {"intent.attempt": attempt}, {"$set": decision | due_now}) == 1
+        change: Document = {"$set": decision | due_now, "$inc": {"wakes": 1}}
+        return (await self.collection.update_one(parked | {"intent.attempt": attempt}, change)).modified_count == 1
 
     async def taken(self, zoom_meeting_ids: Sequence[int]) -> set[int]:
         """Return those of these that are some session's meeting."""
@@ -200,11 +134,11 @@ class Meetings:
 
     async def states(self, session_ids: AbstractSet[str]) -> dict[str, SessionMeeting]:
         """Return the sessions of these ids that there are."""
-        found = self.collection.find({"_id": {"$in": [*session_ids]}})
+        found = self.collection.find({"_id": {"$in": [*session_ids]}} | THERE)
         return {document["_id"]: self.read(document) async for document in found}
 
-    async def find(self, session_id: str) -> Document | None:
-        return await self.collection.find_one({"_id": session_id})
+    async def find(self, session_id: str, condition: Document | None = None) -> Document | None:
+        return await self.collection.find_one({"_id": session_id} | (condition or {}))
 
     def read(self, document: Document) -> SessionMeeting:
         """Return the aggregate of a document. Raises convoke.vault.CannotDecrypt."""
@@ -252,7 +186,7 @@ class Meetings:
         change: Document = {"$set": {"due_at": now}, "$inc": {"wakes": 1, "doubts": 1}}
         if stray:
             change["$push"] = {"strays": asdict(stray)}
-        await self.collection.update_one({"_id": session_id}, change)
+        await self.collection.update_one({"_id": session_id} | THERE, change)
 
     def _change(
         self, claim: Claim, state: SessionMeeting, announcement: Announcement | None, now: datetime
@@ -260,6 +194,8 @@ class Meetings:
         change: Document = {"$set": self._stored.actual(state)}
         if strays := claim.document.get("strays"):  # they are among the condemned now
             change["$pull"] = {"strays": {"id": {"$in": [stray["id"] for stray in strays]}}}
+        if claim.document.get("leaving") and not state.leaving:  # else somebody may be asking for it just now
+            change["$set"]["leaving"] = None
         if not state.must_look:
             change["$set"]["looks_settled"] = claim.document.get("looks", 0)
         if not state.is_unsure:
@@ -271,7 +207,7 @@ class Meetings:
     async def _set_if(self, session_id: str, condition: Document, values: Document, now: datetime) -> bool:
         change = {"$set": values | {"due_at": now}, "$inc": {"wakes": 1}}
         try:
-            await self.collection.update_one({"_id": session_id} | condition, change, upsert=True)
+            await self.collection.update_one({"_id": session_id} | THERE | condition, change, upsert=True)
         except DuplicateKeyError:  # the document is there, and the condition does not hold: not new
             return False
         return True
@@ -279,14 +215,6 @@ class Meetings:
 
 def _why(reason: Document | None) -> str:
     return f"{reason['title']}: {reason['detail']}. {reason['action']}" if reason else "it is being made"
-
-
-def _look_again(now: datetime) -> Document:
-    return {"$set": {"due_at": now, "look_at": None}, "$inc": {"wakes": 1, "looks": 1}}
-
-
-def _look_later(at: datetime) -> Document:
-    return {"$set": {"look_at": at}, "$inc": {"wakes": 1, "looks": 1}}
 
 
 def _outbox_entry(announcement: Announcement, now: datetime, session_revision: int) -> Document:
