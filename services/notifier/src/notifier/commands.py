@@ -4,10 +4,11 @@ import typer
 
 from convoke.commands.dead_letters import dead_letter_commands
 from convoke.commands.outbox import outbox_commands
+from convoke.commands.rekey import rekey_command
 from convoke.logs import set_up_logs
 from convoke.serving import serve
 from convoke.settings import load_or_exit
-from notifier.app import build_app, dead_letter_office, outbox_replay
+from notifier.app import build_app, dead_letter_office, outbox_replay, rekeying
 from notifier.messaging import PUBLISHED
 from notifier.settings import Settings
 
@@ -18,6 +19,7 @@ def command_line() -> typer.Typer:
     commands.callback(invoke_without_command=True)(_serve_by_default)
     commands.add_typer(dead_letter_commands(lambda: dead_letter_office(load_or_exit(Settings))), name="dead-letters")
     commands.add_typer(outbox_commands(lambda: outbox_replay(load_or_exit(Settings)), PUBLISHED), name="outbox")
+    commands.command("rekey")(rekey_command(lambda: rekeying(load_or_exit(Settings))))
     return commands
 
 

@@ -2,11 +2,22 @@
 
 from collections.abc import Callable
 
-from convoke.contracts import BookingCanceled, BookingCreated, BookingRescheduled, BookingUpdated, MeetingReady
+from convoke.contracts import (
+    BookingCanceled,
+    BookingCreated,
+    BookingRescheduled,
+    BookingUpdated,
+    MeetingReady,
+    ZoomConnected,
+    ZoomDisconnected,
+    ZoomSettingsChanged,
+)
 from convoke.messaging.cloudevents import Event
 from notifier.domain.snapshot import Snapshot, with_booking, with_meeting
-from notifier.mongo import Correspondences
+from notifier.mongo.correspondence import Correspondences
+from notifier.mongo.notices import NoticesStore
 
+ZoomEvent = Event[ZoomConnected] | Event[ZoomDisconnected] | Event[ZoomSettingsChanged]
 Newest = Callable[[Snapshot | None], Snapshot]
 
 
@@ -41,3 +52,15 @@ class Handlers:
         data = event.data
         if await self._store.learn(data.session.organization_id, data.booking.id, newest):
             self._mail_is_due()
+
+
+class ZoomHandlers:
+    """How a Zoom connection stands is kept; its owner is reminded of one that broke."""
+
+    def __init__(self, store: NoticesStore, notice_is_owed: Callable[[], None]) -> None:
+        self._store = store
+        self._notice_is_owed = notice_is_owed
+
+    async def keep_connection(self, event: ZoomEvent) -> None:
+        if await self._store.learn(event.data, event.time):
+            self._notice_is_owed()

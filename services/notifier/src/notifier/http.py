@@ -8,9 +8,10 @@ from pydantic import BaseModel, ConfigDict
 
 from convoke.contracts.notifications import NotificationKind, Recipient
 from convoke.identity import Caller, TokenVerifier, requires
+from convoke.openapi import problems
 from convoke.problems import Problem
 from notifier.domain.deliveries import CalendarMethod, State
-from notifier.mongo import Correspondences
+from notifier.mongo.correspondence import Correspondences
 
 SCOPE = "notifier.read"
 
@@ -43,7 +44,7 @@ class DeliveriesView(BaseModel):
 def deliveries_router(store: Correspondences, verifier: TokenVerifier) -> APIRouter:
     router = APIRouter(prefix="/internal/v1", tags=["deliveries"])
 
-    @router.get("/deliveries")
+    @router.get("/deliveries", responses=problems(404))
     async def deliveries_of_a_booking(
         booking_id: Annotated[str, Query(min_length=1, max_length=100)],
         caller: Annotated[Caller, Depends(requires(verifier, SCOPE))],
@@ -53,7 +54,7 @@ def deliveries_router(store: Correspondences, verifier: TokenVerifier) -> APIRou
             if caller.organization_id
             else await store.find_for_operator(booking_id)
         )
-        if document is None:
+        if document is None or "is_erased" in document:
             raise Problem(404, "not-found", "No mails for this booking", "No event of this booking has come here yet.")
         return DeliveriesView(
             booking_id=booking_id,

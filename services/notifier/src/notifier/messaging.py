@@ -8,15 +8,20 @@ from convoke.contracts import (
     MeetingReady,
     NotificationFailed,
     NotificationSent,
+    PrivacyErased,
+    PrivacyErasureRequested,
+    ZoomConnected,
+    ZoomDisconnected,
+    ZoomSettingsChanged,
 )
-from convoke.contracts.topology import NOTIFIER_BOOKINGS, NOTIFIER_MEETINGS
-from convoke.messaging.consumer import Subscription
-from notifier.handlers import Handlers
+from convoke.contracts.topology import NOTIFIER_BOOKINGS, NOTIFIER_MEETINGS, NOTIFIER_PRIVACY, NOTIFIER_ZOOM
+from convoke.messaging.consumer import Handler, Subscription
+from notifier.handlers import Handlers, ZoomHandlers
 
-PUBLISHED = (NotificationSent, NotificationFailed)
+PUBLISHED = (NotificationSent, NotificationFailed, PrivacyErased)
 
 
-def subscriptions(handlers: Handlers) -> list[Subscription]:
+def subscriptions(handlers: Handlers, zoom: ZoomHandlers) -> list[Subscription]:
     return [
         Subscription(
             NOTIFIER_BOOKINGS,
@@ -28,4 +33,16 @@ def subscriptions(handlers: Handlers) -> list[Subscription]:
             },
         ),
         Subscription(NOTIFIER_MEETINGS, {MeetingReady: handlers.keep_meeting}),
+        Subscription(
+            NOTIFIER_ZOOM,
+            {
+                ZoomConnected: zoom.keep_connection,
+                ZoomDisconnected: zoom.keep_connection,
+                ZoomSettingsChanged: zoom.keep_connection,
+            },
+        ),
     ]
+
+
+def privacy(erase_share: Handler) -> Subscription:
+    return Subscription(NOTIFIER_PRIVACY, {PrivacyErasureRequested: erase_share})

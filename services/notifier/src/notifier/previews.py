@@ -11,17 +11,23 @@ from convoke.contracts import (
     BookingUpdated,
     MeetingReady,
     Session,
+    ZoomConnected,
+    ZoomDisconnected,
+    ZoomSettingsChanged,
 )
 from convoke.messaging.cloudevents import Event
-from convoke.messaging.dead_letters.office import Previews
+from convoke.messaging.dead_letters.office import Preview, Previews
 from notifier.domain.deliveries import Correspondence, owed
+from notifier.domain.notices import Notices, with_event
 from notifier.domain.snapshot import Snapshot, with_booking, with_meeting
-from notifier.mongo import Correspondences
+from notifier.handlers import ZoomEvent
+from notifier.mongo.correspondence import Correspondences
+from notifier.mongo.notices import NoticesStore
 
 BookingEvent = Event[BookingCreated] | Event[BookingUpdated] | Event[BookingRescheduled] | Event[BookingCanceled]
 
 
-def previews(store: Correspondences, clock: Clock) -> Previews:
+def previews(store: Correspondences, notices: NoticesStore, clock: Clock) -> Previews:
     """Return one preview for each event that this service handles; it raises what the handler would raise."""
 
     async def of_booking(event: BookingEvent) -> str:
@@ -59,4 +65,20 @@ def previews(store: Correspondences, clock: Clock) -> Previews:
         BookingRescheduled: of_booking,
         BookingCanceled: of_booking,
         MeetingReady: of_meeting,
+        **dict.fromkeys((ZoomConnected, ZoomDisconnected, ZoomSettingsChanged), _of_connection(notices)),
     }
+
+
+def _of_connection(notices: NoticesStore) -> Preview:
+    async def preview(event: ZoomEvent) -> str:
+        document = await notices.find(event.organization_id, event.data.connection.id)
+        known = notices.read(document) if document else None
+        newest = with_event(known.standing if known else None, event.data, event.time)
+        if known and newest == known.standing:
+            return f"no-op: connection {newest.connection_id} is known at revision {newest.revision}"
+        after = replace(known, standing=newest) if known else Notices(newest)
+        due_at = after.due_at()
+        owed = f"due at {due_at.isoformat()}" if due_at else "not owed"
+        return f"would store connection {newest.connection_id} at revision {newest.revision}; a notice is {owed} then"
+
+    return preview

@@ -6,7 +6,7 @@ The lease per booking also keeps the order: no CANCEL can overtake its REQUEST.
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from random import SystemRandom
+from random import uniform
 
 from structlog.stdlib import BoundLogger, get_logger
 
@@ -26,7 +26,7 @@ from notifier.domain.deliveries import (
     without_overtaken,
 )
 from notifier.mail.message import Mailroom, Unmailable
-from notifier.mongo import Correspondences
+from notifier.mongo.correspondence import Correspondences
 from notifier.smtp import Deferred, InDoubt, Refused, SmtpPost, SmtpSession, Unreachable
 
 log: BoundLogger = get_logger(__name__)
@@ -34,12 +34,11 @@ log: BoundLogger = get_logger(__name__)
 LONGEST_PAUSE = 300.0
 TOO_LATE = "the session was over before the mail could be sent"
 
-_random = SystemRandom()
-
 
 def pause_after(attempts: int) -> timedelta:
     """Return how long to wait after so many failed attempts: a second, doubling up to five minutes, with jitter."""
-    return timedelta(seconds=min(2.0 ** min(attempts - 1, 20), LONGEST_PAUSE) * _random.uniform(0.8, 1.2))
+    spread = uniform(0.8, 1.2)  # noqa: S311 - keeps no secret
+    return timedelta(seconds=min(2.0 ** min(attempts - 1, 20), LONGEST_PAUSE) * spread)
 
 
 class Sender:

@@ -8,7 +8,7 @@ from urllib.parse import unquote, urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, SecretStr
 
-from convoke.settings import HttpAddress, ServiceSettings
+from convoke.settings import Days, HttpAddress, ServiceSettings
 
 PORTS = {"smtp": 25, "smtp+starttls": 587, "smtps": 465}
 """Scheme to usual port: `smtp` upgrades where the server offers it, the others insist on TLS."""
@@ -68,3 +68,5 @@ class Settings(ServiceSettings):
     mail_from: Annotated[str, AfterValidator(_checked_sender)]
     auth_service_url: HttpAddress
     mongodb_database: str = "notifier"
+    retain_links_days: Days = 30
+    """How long a link stays with a session that is over."""

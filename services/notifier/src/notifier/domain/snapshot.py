@@ -61,6 +61,11 @@ class Snapshot(BaseModel):
         return self.session.location.detail if self.session.location.kind == "link" else None
 
     @property
+    def depends_on_zoom(self) -> bool:
+        """Whether a connection makes its meeting, or is to."""
+        return not self.is_canceled and self.session.location.kind == "zoom" and not self.session.manual_link
+
+    @property
     def is_complete(self) -> bool:
         """Whether it can be told: a Zoom meeting's time only once Zoom has accepted it and the link is known."""
         return self.is_canceled or self.session.location.kind != "zoom" or self.link is not None

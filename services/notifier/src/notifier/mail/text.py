@@ -34,6 +34,8 @@ def subject(opening: str, what: str, when: str) -> str:
 
 
 def _printable(text: str) -> str:
+    if text.isprintable():  # almost always; what is taken out below never is
+        return text
     return "".join(
         " " if unicodedata.category(character) in {"Cc", "Zl", "Zp"} else character
         for character in text.translate(_DIRECTION_OVERRIDES)

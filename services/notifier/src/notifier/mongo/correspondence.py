@@ -1,6 +1,6 @@
 """The collection `correspondence`: one document per booking, with what is known, what was told and what is owed."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 
@@ -10,9 +10,10 @@ from pymongo.errors import DuplicateKeyError
 from convoke.clock import Clock
 from convoke.due_work import Claim
 from convoke.mongo import Collection, Database, Document
+from convoke.rekeying import Secret
 from convoke.tracing import current_traceparent
 from convoke.vault import Vault
-from notifier.domain.deliveries import Correspondence, Delivery, due_at
+from notifier.domain.deliveries import OPEN, Correspondence, Delivery, State, due_at
 from notifier.domain.snapshot import Snapshot
 
 LEASE = timedelta(seconds=30)
@@ -44,6 +45,8 @@ class Correspondences:
         """
         for _ in range(ATTEMPTS_TO_WRITE):
             document = await self.find(organization_id, booking_id)
+            if document and "is_erased" in document:
+                return False
             known = self.read(document) if document else None
             snapshot = newest(known.snapshot if known else None)
             if known and snapshot is known.snapshot:
@@ -85,6 +88,21 @@ class Correspondences:
     def opened(self, correspondence: Correspondence, delivery: Delivery) -> bytes:
         """Return the mail stored with a delivery. Raises CannotDecrypt."""
         return self._vault.decrypt(delivery.mime or "", *_row(correspondence, delivery)).encode("ascii")
+
+    def without_link(self, correspondence: Correspondence) -> Document:
+        """Return the change that takes the link out of what is known, and every rendered mail, from whoever sends it.
+
+        Mails that were not accepted yet are not sent any more: what they would say is gone.
+        """
+        row = correspondence.organization_id, correspondence.booking_id
+        snapshot = correspondence.snapshot.model_copy(update={"meeting": None, "ready_at": 0})
+        given_up = [_without_mail(delivery) for delivery in correspondence.deliveries]
+        values: Document = {
+            "revision": list(snapshot.revision),
+            "snapshot": self._vault.encrypt(snapshot.model_dump_json(), *row, "snapshot"),
+            "deliveries": [asdict(delivery) for delivery in given_up],
+        }
+        return {"$set": values | FREE, "$unset": {"due_at": ""}}
 
     async def begin(self, claim: Claim, correspondence: Correspondence, events: Sequence[Document]) -> Claim | None:
         """Store what is about to be sent; return the claim with its lease renewed.
@@ -162,14 +180,14 @@ class Correspondences:
             "traceparent": after.traceparent,
             "attempts": 0,
             "reason": None,
-        }
+        } | found_by(after.snapshot)
         if due:
             news["due_at"] = due
         if before is None:
             return await self._insert(after, news)
-        update = await self.collection.update_one(
-            {"_id": row[1], "organization_id": row[0], "revision": before["revision"]}, {"$set": news}
-        )
+        # A tombstone has the revision of what it stands for.
+        same = {"_id": row[1], "organization_id": row[0], "revision": before["revision"], "is_erased": None}
+        update = await self.collection.update_one(same, {"$set": news})
         return update.matched_count == 1
 
     async def _insert(self, after: Correspondence, news: Document) -> bool:
@@ -188,6 +206,17 @@ class Correspondences:
         return True
 
 
+def found_by(snapshot: Snapshot) -> Document:
+    """Return what a booking's document has in plain, to be found by."""
+    session = snapshot.session
+    return {
+        "starts_at": session.starts_at,
+        "ends_at": session.ends_at,
+        "host_id": session.host.id,
+        "on_zoom": snapshot.depends_on_zoom,
+    }
+
+
 def _change(correspondence: Correspondence, events: Sequence[Document], others: Document) -> Document:
     mails = {
         "deliveries": [asdict(delivery) for delivery in correspondence.deliveries],
@@ -196,5 +225,21 @@ def _change(correspondence: Correspondence, events: Sequence[Document], others: 
     return {"$set": mails | others} | ({"$push": {"outbox": {"$each": list(events)}}} if events else {})
 
 
+def _without_mail(delivery: Delivery) -> Delivery:
+    if delivery.state not in OPEN:
+        return replace(delivery, mime=None)
+    state: State = "in_doubt" if delivery.state == "sending" else "superseded"
+    return replace(delivery, state=state, reason="its link was erased", mime=None)
+
+
 def _row(correspondence: Correspondence, delivery: Delivery) -> tuple[str, ...]:
     return correspondence.organization_id, correspondence.booking_id, f"deliveries.{delivery.id}.mime"
+
+
+def secrets_of(document: Document) -> Iterator[Secret]:
+    """Yield what is sealed in a booking's document."""
+    row = document["organization_id"], document["_id"]
+    yield Secret("snapshot", (*row, "snapshot"))
+    for at, delivery in enumerate(document["deliveries"]):
+        if delivery["mime"]:
+            yield Secret(f"deliveries.{at}.mime", (*row, f"deliveries.{delivery['id']}.mime"))

@@ -1,0 +1,1 @@
+"""What the notifier keeps: correspondence about bookings, and notices about Zoom connections."""
