@@ -14,7 +14,7 @@ from local_stack.installation import Installation
 Json = dict[str, Any]
 Value = TypeVar("Value")
 
-_SCOPES = "zoom.connect hosts.manage bookings.read bookings.write"
+_SCOPES = "zoom.connect privacy.erase zoom.administer hosts.manage bookings.read bookings.write"
 _HIDDEN = re.compile(r'<input type="hidden" name="([^"]+)" value="([^"]*)">')
 
 
@@ -48,6 +48,12 @@ def new_tenant(installation: Installation, name: str) -> Credentials:
     return Credentials(fields["client_id"], fields["client_secret"])
 
 
+def _pressed(browser: httpx.Client, page: httpx.Response, address: str = "", **fields: str) -> httpx.Response:
+    """Send the form of a page, as a person does who presses a button; returns the page that it leads to."""
+    hidden = {name: unescape(value) for name, value in _HIDDEN.findall(page.raise_for_status().text)}
+    return browser.post(page.url.join(address), data={**hidden, **fields})
+
+
 class Tenant:
     """Calls Convoke with tokens of its own; a refused call raises httpx.HTTPStatusError."""
 
@@ -63,14 +69,27 @@ class Tenant:
     def __exit__(self, *_: object) -> None:
         self._http.close()
 
-    def connect_zoom(self, zoom_user: str = "host-1", host_id: str | None = None) -> str:
-        """Consent on Zoom's page as a person would; returns the text of the page that it ends on."""
-        asked = self.call("auth-service", "POST", "/v1/zoom/authorizations", {"host_id": host_id} if host_id else {})
-        consent_page = self._http.get(asked["authorization_url"]).raise_for_status()
-        form = {name: unescape(value) for name, value in _HIDDEN.findall(consent_page.text)}
-        consent = {**form, "user_id": zoom_user, "decision": "allow"}
-        answer = self._http.post(f"{self._urls['zoom']}/oauth/authorize", data=consent)
-        return self._http.get(answer.headers["location"]).raise_for_status().text
+    def connect_zoom(self, zoom_user: str = "host-1", host_id: str | None = None, choice: str = "accept") -> str:
+        """Consent on Zoom's page as a person would; returns the text of the page that it ends on.
+
+        `choice` is the button that is pressed where another Zoom user was connected before: `accept`, `keep`, or none.
+        """
+        with httpx.Client(trust_env=False, timeout=30, follow_redirects=True) as browser:
+            consent_page = _pressed(browser, browser.get(self.begin_with_zoom(host_id)))
+            page = _pressed(browser, consent_page, "/oauth/authorize", user_id=zoom_user, decision="allow")
+            if choice and page.url.path.startswith("/v1/zoom/choices/"):
+                page = _pressed(browser, page, decision=choice)
+            return page.raise_for_status().text
+
+    def begin_with_zoom(self, host_id: str | None = None) -> str:
+        """Return the address that an owner's browser is sent to."""
+        asked = {"host_id": host_id} if host_id else {}
+        return str(self.call("auth-service", "POST", "/v1/zoom/authorizations", asked)["authorization_url"])
+
+    def zooms_page(self, authorization_url: str) -> str:
+        """Return the address of Zoom's own page, to which the first one leads."""
+        with httpx.Client(trust_env=False, timeout=30) as browser:
+            return _pressed(browser, browser.get(authorization_url)).headers["location"]
 
     def add_host(self, **person: str) -> Json:
         return self.call("booking-service", "POST", "/v1/hosts", person)

@@ -54,6 +54,7 @@ def callback_address(sandbox: Sandbox, asked: Mapping[str, str]) -> str:
     answer = {"error": "access_denied"} if asked.get("decision") != "allow" else _granted(sandbox, asked)
     if asked.get("state"):
         answer["state"] = asked["state"]
+        sandbox.grants.states_heard.append(asked["state"])
     address = asked["redirect_uri"]
     return f"{address}{'&' if urlsplit(address).query else '?'}{urlencode(answer)}"
 

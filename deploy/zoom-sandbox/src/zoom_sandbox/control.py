@@ -17,6 +17,7 @@ from zoom_sandbox.meetings import Meeting
 from zoom_sandbox.operations import change_meeting, remove_meeting
 from zoom_sandbox.sandbox import Sandbox
 from zoom_sandbox.switches import Switches
+from zoom_sandbox.tokens import encrypted_passcode
 from zoom_sandbox.users import User
 from zoom_sandbox.validation import fields_to_change
 
@@ -47,7 +48,7 @@ class Consent(BaseModel):
 
 def control_routes(sandbox: Sandbox) -> APIRouter:
     router = APIRouter(prefix="/sandbox")
-    for add in (_add_state, _add_users, _add_meetings, _add_faults, _add_consents):
+    for add in (_add_state, _add_users, _add_meetings, _add_secrets, _add_faults, _add_consents):
         add(router, sandbox)
     return router
 
@@ -131,6 +132,12 @@ def _add_meetings(router: APIRouter, sandbox: Sandbox) -> None:
         remove_meeting(sandbox, living(meeting_id))
 
 
+def _add_secrets(router: APIRouter, sandbox: Sandbox) -> None:
+    @router.get("/secrets")
+    async def read_secrets() -> dict[str, list[str]]:
+        return _secrets(sandbox)
+
+
 def _add_faults(router: APIRouter, sandbox: Sandbox) -> None:
     @router.post("/faults", status_code=201)
     async def order_fault(order: FaultOrder) -> Fault:
@@ -159,6 +166,20 @@ def _add_consents(router: APIRouter, sandbox: Sandbox) -> None:
             return {"location": callback_address(sandbox, asked)}
         except ConsentError as refused:
             raise HTTPException(409, str(refused)) from None
+
+
+def _secrets(sandbox: Sandbox) -> dict[str, list[str]]:
+    """Return what nobody but the app, or whoever is invited, may ever read; spent ones too, no start_url."""
+    grants, meetings = sandbox.grants, [each for each in sandbox.meetings.by_id.values() if each.password]
+    return {
+        "access_token": list(grants.access),
+        "refresh_token": list(grants.refresh),
+        "code": grants.codes_given,
+        "state": grants.states_heard,
+        "code_verifier": [verifier for verifier in grants.verifiers_heard if verifier],
+        "passcode": [each.password for each in meetings],
+        "passcode_in_link": [encrypted_passcode(each.id, each.password) for each in meetings],
+    }
 
 
 def _everything(sandbox: Sandbox, meeting: Meeting) -> Json:

@@ -110,6 +110,7 @@ REFUSALS: dict[FaultKind, Callable[[Sandbox, Fault], Answer]] = {
         day_limit_reached(Label.LIGHT, _LIGHT_CALLS_A_DAY, sandbox.clock.now(), sandbox.switches.rate_limit_code).answer
     ),
     FaultKind.RATE_LIMITED_HOST: lambda sandbox, _: host_limit_reached(sandbox.switches.host_daily_limit or 100).answer,
+    FaultKind.GRANT_REFUSED: lambda _, fault: oauth_refusal(400, fault.reason, "invalid_request").answer,
     FaultKind.STALE_REFRESH_TOKEN: lambda _, __: oauth_refusal(400, "Invalid Token!", "invalid_grant").answer,
 }
 EFFECTS: dict[FaultKind, Effect] = {

@@ -34,6 +34,7 @@ class FaultKind(StrEnum):
     RATE_LIMITED_SECOND = "rate_limited_second"
     RATE_LIMITED_DAY = "rate_limited_day"
     RATE_LIMITED_HOST = "rate_limited_host"
+    GRANT_REFUSED = "grant_refused"  # in the words of `reason`
     STALE_REFRESH_TOKEN = "stale_refresh_token"  # noqa: S105 - the name of a fault
 
 
@@ -48,11 +49,12 @@ class FaultOrder(BaseModel):
     delay_seconds: float = Field(default=0, ge=0)
     status: int | None = Field(default=None, ge=400, le=599)
     user_id: str | None = None
+    reason: str = "Bad request"
 
     @model_validator(mode="after")
     def _fits_the_operation(self) -> "FaultOrder":
-        if self.kind is FaultKind.STALE_REFRESH_TOKEN and self.operation != "token":
-            raise ValueError("stale_refresh_token is a fault of the operation token")
+        if self.kind in {FaultKind.STALE_REFRESH_TOKEN, FaultKind.GRANT_REFUSED} and self.operation != "token":
+            raise ValueError(f"{self.kind} is a fault of the operation token")
         return self
 
 

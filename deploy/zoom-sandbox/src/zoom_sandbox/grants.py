@@ -58,17 +58,22 @@ class Grants:
     access: dict[str, Token] = field(default_factory=dict)
     refresh: dict[str, Token] = field(default_factory=dict)
     installed: set[str] = field(default_factory=set)
+    codes_given: list[str] = field(default_factory=list)
+    states_heard: list[str] = field(default_factory=list)
+    verifiers_heard: list[str] = field(default_factory=list)
 
     def authorize(self, user: User, redirect_uri: str, challenge: str | None, method: ChallengeMethod) -> str:
         """Record a consent and return its code: five minutes, one use."""
         code = secrets.token_urlsafe(24)
         grant = Grant(user.id, user.account_id, user.scopes)
         self.codes[code] = Code(grant, redirect_uri, self.now() + CODE_LIFE, challenge, method)
+        self.codes_given.append(code)
         self.installed.add(user.id)
         return code
 
     def exchange(self, code: str, redirect_uri: str, verifier: str) -> Issued:
         """Trade a code for tokens; the user's earlier tokens end here (OAuth error 4741)."""
+        self.verifiers_heard.append(verifier)
         known = self.codes.get(code)
         if known is None or known.grant.ended or known.expires_at <= self.now():
             raise oauth_refusal(400, "Invalid authorization code", "invalid_grant")

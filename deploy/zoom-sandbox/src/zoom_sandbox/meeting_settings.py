@@ -50,7 +50,7 @@ _SWITCHED_OFF = {"breakout_room", "language_interpretation"}
 
 
 def new_settings(host: User, asked: Json) -> Json:
-    return effective_settings(host, _DEFAULTS | asked)
+    return effective_settings(host, _DEFAULTS | {"waiting_room": host.waiting_room} | asked)
 
 
 def effective_settings(host: User, wanted: Json) -> Json:

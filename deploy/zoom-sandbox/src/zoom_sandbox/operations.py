@@ -145,7 +145,7 @@ def _whole(sandbox: Sandbox, meeting: Meeting) -> Json:
 
 
 def _require_scheduling(user: User, message: str) -> None:
-    if not user.may_schedule:
+    if not user.hosts_meetings:
         raise refusal(400, 3161, message)
 
 

@@ -31,7 +31,15 @@ class SandboxServer(uvicorn.Server):
 
     def __init__(self, app: FastAPI, host: str, port: int) -> None:
         super().__init__(
-            uvicorn.Config(app, host=host, port=port, http=HangUpProtocol, log_level="warning", access_log=False)
+            uvicorn.Config(
+                app,
+                host=host,
+                port=port,
+                http=HangUpProtocol,
+                log_level="warning",
+                access_log=False,
+                timeout_keep_alive=75,
+            )
         )
         self._app = app
 

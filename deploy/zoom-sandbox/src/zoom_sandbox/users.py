@@ -19,6 +19,7 @@ APP_SCOPES = (
 )
 BASIC: Literal[1] = 1
 LICENSED: Literal[2] = 2
+UNASSIGNED: Literal[4] = 4
 
 
 class User(BaseModel):
@@ -30,16 +31,23 @@ class User(BaseModel):
     email: str
     first_name: str = "Sam"
     last_name: str = "Host"
-    type: Literal[1, 2] = LICENSED
+    type: Literal[1, 2, 4] = LICENSED
+    status: Literal["active", "inactive", "pending"] = "active"
     plan: Plan = Plan.PRO
     account_id: str = "account-pro"
     scopes: tuple[str, ...] = APP_SCOPES
     may_schedule: bool = True
+    waiting_room: bool = False
     timezone: str = "UTC"
 
     @property
     def is_basic(self) -> bool:
         return self.type == BASIC
+
+    @property
+    def hosts_meetings(self) -> bool:
+        """Tell whether Zoom lets the user host and schedule (code 3161 where not)."""
+        return self.may_schedule and self.type != UNASSIGNED
 
 
 def default_users() -> dict[str, User]:
@@ -65,7 +73,7 @@ def profile(user: User) -> Json:
         "last_name": user.last_name,
         "display_name": f"{user.first_name} {user.last_name}",
         "type": user.type,
-        "status": "active",
+        "status": user.status,
         "account_id": user.account_id,
         "account_number": 10_000_001,
         "timezone": user.timezone,
@@ -98,7 +106,7 @@ def preferences(user: User, *, passcodes: bool, passcode_in_link: bool) -> Json:
                 "weak_enhance_detection": False,
             },
         },
-        "in_meeting": {"waiting_room": False},
+        "in_meeting": {"waiting_room": user.waiting_room},
         "feature": {"meeting_capacity": 100},
         "recording": {"cloud_recording": not user.is_basic},
     }
