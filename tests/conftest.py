@@ -1,9 +1,13 @@
 """Fixtures every test may ask for; they live beside what they start, in `tests/support`."""
 
+import functools
+import ssl
+from collections.abc import Iterator
+
 import pytest
 import structlog
 
-pytest_plugins = ["tests.support.servers"]
+pytest_plugins = ["tests.support.servers", "pytester"]
 
 LONGEST_FIRST = ("tests/faults/crashes/", "tests/e2e/", "tests/integration/local_stack/", "tests/integration/")
 
@@ -24,6 +28,14 @@ def plain_logs() -> None:
             structlog.processors.KeyValueRenderer(key_order=["level", "event"]),
         ]
     )
+
+
+@pytest.fixture(autouse=True, scope="session")
+def certificates_read_once() -> Iterator[None]:
+    """Read the known authorities once: it takes 50 ms for each HTTP client, and nearly every test makes some."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ssl, "create_default_context", functools.cache(ssl.create_default_context))
+        yield
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -48,3 +48,15 @@ def test_every_make_command_that_is_named_exists(document: Path):
     targets = re.findall(r"^([a-z-]+):.*## ", (REPOSITORY / "Makefile").read_text(), re.MULTILINE)
     named = {code.removeprefix("make ") for code in code_of(document) if re.fullmatch(r"make [a-z-]+", code)}
     assert named <= {*targets, "up", "down"}
+
+
+def test_what_is_named_for_a_rule_of_security_stands_in_its_table_and_each_rule_has_a_test():
+    table = (REPOSITORY / "SECURITY.md").read_text()
+    sources = "\n".join(path.read_text() for path in (REPOSITORY / "tests").rglob("test_*.py"))
+    named = set(re.findall(r"def (test_(?:rfc9700|asvs|api\d+)_\w+)\(", sources))
+    assert {name for name in named if f"`{name}`" not in table} == set()
+    rows = [line for line in table.splitlines() if re.match(r"\| (RFC|ASVS|API)", line)]
+    assert [row for row in rows if "`test_" not in row] == []
+    items = {item for row in rows for item in re.findall(r"API\d+|\d+\.\d+\.\d+", row.split("|")[1])}
+    assert items >= {f"API{number}" for number in range(1, 11)}
+    assert items >= {"8.4.1", "9.1.2", "9.1.3", "10.1.1", "10.2.3", "10.3.1", "11.3.3", "11.3.4", "11.5.1", "15.3.2"}

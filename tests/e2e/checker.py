@@ -211,9 +211,8 @@ def waiting(databases: Databases, rabbitmq_url: str) -> Iterator[str]:
         if count:
             yield f"{count} outboxes of {database} are not empty"
     for database, collection in _DUE:
-        count = databases[database][collection].count_documents({"due_at": {"$type": "date"}})
-        if count:
-            yield f"{count} documents of {database} are due"
+        for document in databases[database][collection].find({"due_at": {"$type": "date"}}):
+            yield f"{document['_id']} of {database} is due {document['due_at']}: {document.get('reason')}"
     for database in _CONSUMERS:
         count = databases[database]["dead_letters"].count_documents({"state": "waiting"})
         if count:

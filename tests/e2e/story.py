@@ -66,6 +66,10 @@ class Story:
     def host_id(self) -> str:
         return str(self._host["id"])
 
+    @property
+    def event_type_id(self) -> str:
+        return str(self._event_type["id"])
+
     def connected(self) -> "Story":
         """Connect the host's own Zoom user, once more where the page says that it did not work."""
 

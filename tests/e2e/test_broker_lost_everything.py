@@ -10,14 +10,13 @@ from functools import partial
 import pytest
 
 from local_stack.addresses import SERVICES
-from local_stack.installation import OnProcesses
 from tests.e2e.checker import Expected, at_rest, settled, violations, waiting
 from tests.e2e.mail_gate import Moment
 from tests.e2e.story import Story
 from tests.e2e.waiting import until
-from tests.e2e.world import World
+from tests.e2e.world import CommandsHere, World
 
-# The first test also starts the system; each starts a broker and four commands twice.
+# The first test also starts the system; each starts a broker.
 pytestmark = pytest.mark.timeout(240)
 
 WITHIN = 60.0
@@ -115,5 +114,5 @@ def _is_in_broker_alone(world: World, deaf: str) -> bool:
 
 def _tell_again(world: World, since: datetime) -> None:
     for service in SERVICES:
-        said = OnProcesses(world.system).command(service, "outbox", "replay", "--since", since.isoformat())
+        said = CommandsHere(world.system).command(service, "outbox", "replay", "--since", since.isoformat())
         assert "told again" in said

@@ -10,12 +10,12 @@ from datetime import timedelta
 import httpx
 import pytest
 
-from local_stack.installation import CommandFailedError, OnProcesses
+from local_stack.installation import CommandFailedError
 from local_stack.tenant import Tenant
 from tests.e2e.checker import at_rest, settled
 from tests.e2e.story import Story
 from tests.e2e.waiting import until
-from tests.e2e.world import World
+from tests.e2e.world import CommandsHere, World
 from tests.e2e.zoom import Json
 
 # Another Zoom user's meetings are replaced once no replica has a token of the former one any more: after 30 s.
@@ -63,7 +63,7 @@ class Organization:
 
     def repair(self, *command: str) -> list[str]:
         """Return the lines that the operator's command says."""
-        installation = OnProcesses(self._world.system)
+        installation = CommandsHere(self._world.system)
         said = installation.command("meeting-service", "repair", *command, "--organization", self.id)
         return said.strip().splitlines()
 
@@ -131,7 +131,7 @@ class Told:
 
 
 @pytest.mark.parametrize("end", [Organization.disconnect, Organization.deauthorize])
-def test_the_same_zoom_user_reconnects_and_all_that_is_owed_is_carried_out(
+def test_b1_f67_f68_f85_the_same_zoom_user_reconnects_and_all_that_is_owed_is_carried_out(
     organization: Organization, world: World, end: Callable[[Organization], None]
 ):
     """Links stay, each person is mailed once for each change, and nobody about the booking that was not touched."""
@@ -182,7 +182,9 @@ def test_another_zoom_user_connects_and_each_gets_a_new_link_once(organization: 
     at_rest(world)
 
 
-def test_bookings_from_before_the_first_connection_get_links_on_request(organization: Organization, world: World):
+def test_b2_f84_bookings_from_before_the_first_connection_get_links_on_request(
+    organization: Organization, world: World
+):
     earlier, later = (organization.story(name) for name in ("earlier", "later"))
     earlier.book()
     until("the reason", earlier.waits, within=WITHIN)

@@ -47,7 +47,7 @@ def test_the_link_is_there_within_a_second(world: World):
     assert statistics.median(took) < 1.0, took
 
 
-def test_a_reschedule_keeps_the_link_and_a_cancel_deletes_the_meeting(world: World):
+def test_f45_f46_f48_a_reschedule_keeps_the_link_and_a_cancel_deletes_the_meeting(world: World):
     story = Story(world, "keeps its link").connected()
     story.book()
     settled(world, [story.expected], within=WITHIN)
@@ -75,7 +75,7 @@ def test_each_side_gets_three_mails_of_one_calendar_entry(told: Story, world: Wo
         assert [_status(mail) for mail in mails] == ["CONFIRMED", "CONFIRMED", "CANCELLED"]
 
 
-def test_the_mails_hold_every_way_into_the_meeting(told: Story, world: World):
+def test_f34_f36_f37_the_mails_hold_every_way_into_the_meeting(told: Story, world: World):
     """Join link, meeting id, passcode and dial-in; the cancellation has none of them."""
     [meeting] = world.zoom.meetings_of(told.booking["session_id"])
     confirmation, moved, cancellation = world.mails.mails(told.guest_mail)
@@ -90,7 +90,7 @@ def test_the_mails_hold_every_way_into_the_meeting(told: Story, world: World):
     assert "start_url" not in "".join(mail.raw.decode() for mail in (confirmation, moved, cancellation))
 
 
-def test_the_timeline_tells_the_whole_story(told: Story):
+def test_b7_the_timeline_tells_the_whole_story(told: Story):
     happened = [line["what"] for line in told.timeline()]
     assert [what for what in happened if not what.startswith("mail_")] == [
         *("booked", "meeting_ready", "rescheduled", "meeting_ready", "canceled", "meeting_canceled")
@@ -98,7 +98,7 @@ def test_the_timeline_tells_the_whole_story(told: Story):
     assert happened.count("mail_accepted") == 6
 
 
-def test_a_phone_booking_mails_without_a_call_to_zoom(world: World):
+def test_f21_f22_f25_a_phone_booking_mails_without_a_call_to_zoom(world: World):
     story = Story(world, "by phone", location={"kind": "phone", "detail": "+49 30 123456"})
     calls = len(world.zoom.calls())
     for act in (story.book, story.reschedule, story.cancel):
@@ -123,7 +123,7 @@ def test_a_hosts_own_connection_wins_over_the_organizations(world: World, others
     assert (of_own["host_id"], of_shared["host_id"]) == (own.zoom_user, "the-organization")
 
 
-def test_the_join_page_leads_to_zoom_while_there_is_a_meeting(world: World):
+def test_b6_the_join_page_leads_to_zoom_while_there_is_a_meeting(world: World):
     story = Story(world, "join page").connected()
     address = story.book()["join_address"]
     settled(world, [story.expected], within=WITHIN)

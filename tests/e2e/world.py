@@ -12,7 +12,7 @@ from typing import Any
 from pymongo import MongoClient
 
 from local_stack.addresses import SERVICES
-from local_stack.installation import OnProcesses
+from local_stack.installation import CommandFailedError, OnProcesses
 from local_stack.mailbox import Mailbox
 from local_stack.mongodb import MongoDB
 from local_stack.processes import ChildProcess, free_ports
@@ -21,13 +21,14 @@ from local_stack.system import System
 from local_stack.tenant import Tenant, new_tenant
 from tests.e2e.mail_gate import MailGate
 from tests.e2e.zoom import Zoom
+from tests.support.commands import run_here
 
 
 class SystemBehindGate(System):
     """A system whose mails pass a gate on their way to the mail sink."""
 
-    def __init__(self, folder: Path) -> None:
-        super().__init__(folder)
+    def __init__(self, folder: Path, replicas: int) -> None:
+        super().__init__(folder, replicas=dict.fromkeys(SERVICES, replicas))
         self.gate = MailGate(self._surroundings.ports.smtp, self._sink_port)
 
     def _mail_sink(self) -> ChildProcess:
@@ -35,6 +36,20 @@ class SystemBehindGate(System):
         http_port = str(self._surroundings.ports.mail_http)
         options = ["--smtp-port", str(self._sink_port), "--http-port", http_port]
         return self._python("mail-sink", ["local_stack.mail_sink", *options], {})
+
+
+class CommandsHere:
+    """An installation on processes, whose commands run in the process of the tests."""
+
+    def __init__(self, system: System) -> None:
+        self._system = system
+        self.urls, self.program = system.urls, OnProcesses(system).program
+
+    def command(self, service: str, *arguments: str) -> str:
+        done = run_here(SERVICES[service], *arguments, settings=self._system.settings(service))
+        if done.exit_code:
+            raise CommandFailedError(f"{service} {arguments}: {done.stderr.strip()[-500:]}")
+        return done.stdout
 
 
 @dataclass(frozen=True)
@@ -61,7 +76,7 @@ class World:
 
     @contextmanager
     def another_tenant(self, name: str) -> Iterator[Tenant]:
-        installation = OnProcesses(self.system)
+        installation = CommandsHere(self.system)
         with Tenant(installation, new_tenant(installation, name)) as tenant:
             yield tenant
 
@@ -100,12 +115,12 @@ class World:
 
 
 @contextmanager
-def world(folder: Path) -> Iterator[World]:
+def world(folder: Path, *, replicas: int = 1) -> Iterator[World]:
     """Run a system in `folder`, with servers of its own: the tests kill them."""
-    system = SystemBehindGate(folder)
+    system = SystemBehindGate(folder, replicas)
     system.gate.open()
     with system, Zoom(system.urls["zoom"]) as zoom, Mailbox(system.urls["mails"]) as mails:
-        installation = OnProcesses(system)
+        installation = CommandsHere(system)
         databases: MongoClient[dict[str, Any]] = MongoClient(system.urls["mongodb"], tz_aware=True)
         with Tenant(installation, new_tenant(installation, "Tested")) as tenant, databases:
             yield World(system, zoom, mails, tenant, databases)

@@ -84,6 +84,10 @@ class Zoom:
         """Turn switches of the sandbox (`switches.py`)."""
         self._http.patch("/switches", json=switches).raise_for_status()
 
+    def secrets(self) -> dict[str, list[str]]:
+        """Return by kind every secret there has been, spent ones too."""
+        return dict(self._http.get("/secrets").raise_for_status().json())
+
     def webhooks(self) -> list[Json]:
         """Return all webhooks that were to be sent, with the status of each attempt."""
         return self._get("/webhooks/deliveries", {})

@@ -79,3 +79,12 @@ async def test_a_scripted_consent_is_refused_where_the_page_would_be(app: AppAtZ
     body = {"user_id": "host-1", "redirect_uri": "https://convoke.test/callback"}
     answer = await app.http.post("/sandbox/consents", json=body)
     assert (answer.status_code, "You cannot authorize" in answer.text) == (409, True)
+
+
+async def test_every_secret_there_has_been_can_be_looked_for(app: AppAtZoom, host: Host) -> None:
+    meeting = await host.create(password="s3cret")
+    secrets = await app.control("GET", "/secrets")
+    assert secrets["passcode"] == ["s3cret"]
+    assert meeting["join_url"].endswith(f"pwd={secrets['passcode_in_link'][0]}")
+    assert (secrets["access_token"], secrets["refresh_token"]) == ([host.access_token], [host.refresh_token])
+    assert len(secrets["code"]) == 1

@@ -190,8 +190,16 @@ async def test_faults_are_met_in_the_order_they_were_ordered(app: AppAtZoom, hos
         {"operation": "*", "kind": "down", "times": 0},
         {"operation": "*", "kind": "status", "status": 200},
         {"operation": "create_meeting", "kind": "stale_refresh_token"},
+        {"operation": "create_meeting", "kind": "grant_refused"},
         {"operation": "*", "kind": "down", "user": "host-1"},
     ],
 )
 async def test_a_fault_that_cannot_be_is_refused(app: AppAtZoom, order: Json) -> None:
     assert (await app.http.post("/sandbox/faults", json=order)).status_code == 422
+
+
+async def test_a_grant_can_be_refused_in_zooms_words(app: AppAtZoom, host: Host) -> None:
+    await app.fault("token", "grant_refused", reason="App is disabled. (4,717)")
+    refused_grant = await app.refresh(host.refresh_token)
+    assert refused_grant.status_code == 400
+    assert refused_grant.json() == {"reason": "App is disabled. (4,717)", "error": "invalid_request"}

@@ -75,6 +75,24 @@ async def test_settings_tell_the_rules_for_passcodes(app: AppAtZoom, host: Host)
     assert "length" in settings["meeting_password_requirement"]
 
 
+async def test_a_user_is_told_as_the_account_has_set_it(app: AppAtZoom, host: Host) -> None:
+    user = {"id": "host-1", "type": 4, "status": "inactive", "waiting_room": True}
+    await app.control("POST", "/users", json=user)
+    me = (await host.call("GET", "/users/me")).json()
+    assert (me["type"], me["status"]) == (4, "inactive")
+    settings = (await host.call("GET", "/users/me/settings")).json()
+    assert settings["in_meeting"]["waiting_room"] is True
+    assert refused(await host.call("POST", "/users/me/meetings", json={}))[:2] == (400, 3161)
+
+
+async def test_a_users_waiting_room_holds_for_a_meeting_that_does_not_say_otherwise(app: AppAtZoom, host: Host) -> None:
+    await app.control("POST", "/users", json={"id": "host-1", "waiting_room": True})
+    wanted = {"join_before_host": True}
+    assert (await host.create(settings=wanted))["settings"]["join_before_host"] is False
+    open_to_all = await host.create(settings=wanted | {"waiting_room": False})
+    assert open_to_all["settings"]["join_before_host"] is True
+
+
 @pytest.mark.parametrize("path", ["/users/{}", "/users/{}/settings", "/users/{}/meetings"])
 @pytest.mark.parametrize("user", ["host-1", "host-2", "host-2@example.com"])
 async def test_a_users_token_must_say_me(host: Host, path: str, user: str) -> None:

@@ -164,6 +164,9 @@ class Tokens:
     async def to_change(self, _organization_id: str, _connection_id: str) -> Access:
         return await self._access()
 
+    async def to_withdraw(self, _organization_id: str, _connection_id: str) -> Access:
+        return await self._access()
+
     async def replace_refused(self, _organization_id: str, _refused: Access) -> Access:
         self.connected.forget()
         return await self._access()

@@ -12,9 +12,9 @@ POINTS = {
     "cancel": 62,
     "cancel_during_create": 66,
     "session_of_three_seats": 161,
-    "reconnect": 187,
-    "reconnect_another_user": 88,
-    "daily_limit": 80,
+    "reconnect": 195,
+    "reconnect_another_user": 96,
+    "daily_limit": 81,
 }
 """The effects of each scenario. Each is tried in every way of `effects.HOWS`."""
 

@@ -14,22 +14,26 @@ from booking_service.domain.catalog import EventType, Host
 from booking_service.handlers.bookings import Bookings
 from booking_service.handlers.meetings import MeetingHandlers
 from booking_service.handlers.notifications import NotificationHandlers
+from booking_service.handlers.zoom import ZoomHandlers
 from booking_service.messaging import expander
 from booking_service.messaging import subscriptions as booking_subscriptions
 from booking_service.mongo.catalog import Catalog, event_type_document, event_type_of, host_document, host_of
 from booking_service.mongo.sessions import Sessions
+from booking_service.mongo.zoom_connections import ZoomConnections
 from convoke.clock import Clock
 from convoke.due_work import Claim, DueWork
 from convoke.messaging.consumer import Subscription, subscribe
 from convoke.messaging.outbox import Outbox
 from convoke.messaging.publisher import Publisher
 from convoke.mongo import Collection, Database
+from convoke.rate_limits import RateLimit
 from convoke.vault import Vault
 from meeting_service.domain.marker import MarkerKey
 from meeting_service.events import expand
 from meeting_service.handlers import Handlers as MeetingServiceHandlers
 from meeting_service.messaging import subscriptions as meeting_subscriptions
-from meeting_service.mongo import Meetings
+from meeting_service.mongo.meetings import Meetings
+from meeting_service.mongo.nudges import Nudges
 from meeting_service.ports import AccessTokens
 from meeting_service.reconcile.reconciler import Reconciler
 from meeting_service.reconcile.work import LEASE
@@ -44,10 +48,12 @@ from meeting_service.zoom.pacing import Paced
 from meeting_service.zoom.probe import LEASE as PROBE_LEASE
 from meeting_service.zoom.probe import Prober
 from notifier.handlers import Handlers as NotifierHandlers
+from notifier.handlers import ZoomHandlers as NoticeHandlers
 from notifier.mail.message import Mailroom
 from notifier.messaging import subscriptions as notifier_subscriptions
-from notifier.mongo import LEASE as MAIL_LEASE
-from notifier.mongo import Correspondences
+from notifier.mongo.correspondence import LEASE as MAIL_LEASE
+from notifier.mongo.correspondence import Correspondences
+from notifier.mongo.notices import NoticesStore
 from notifier.notifications import notifications
 from notifier.sending import Sender
 from notifier.smtp import SmtpPost
@@ -127,30 +133,35 @@ def built(around: Surroundings, clock: Clock) -> Services:
     )
     sessions = Sessions(booking["sessions"], VAULT)
     booking_outbox = Outbox(sessions.collection, publisher, expander(sessions.documents, ADDRESSES), clock)
-    subscribed(booking_subscriptions(MeetingHandlers(sessions, clock), NotificationHandlers(sessions, clock)))
+    zoom_handlers = ZoomHandlers(ZoomConnections(booking["zoom_connections"]))
+    told_of_sessions = MeetingHandlers(sessions, clock), NotificationHandlers(sessions, clock)
+    subscribed(booking_subscriptions(*told_of_sessions, zoom_handlers))
 
     meetings, scans = Meetings(around.database("meeting"), VAULT), Scans(around.database("meeting"))
+    nudges = Nudges(meetings.collection)
     meeting_outbox = Outbox(meetings.collection, publisher, expand(meetings.read, MARKER_KEY), clock)
     budget = DailyBudget(around.database("meeting"), clock)
     unguarded, outages = ZoomMeetings(around.to_zoom, clock), Outages(around.database("meeting"))
     zoom = BehindBreaker(Paced(WithinBudget(unguarded, budget, clock), clock, around.pause), outages, clock)
-    prober = Prober(unguarded, outages, zoom.last_access, meetings, clock)
+    prober = Prober(unguarded, outages, zoom.last_access, nudges, clock)
     reconciler = Reconciler(meetings, scans, zoom, around.tokens, MARKER_KEY, meeting_outbox, clock)
-    scanner = Scanner(scans, meetings, zoom, around.tokens, MARKER_KEY, clock)
+    scanner = Scanner(scans, meetings, nudges, zoom, around.tokens, MARKER_KEY, clock)
     due_meetings = DueWork(meetings.collection, LEASE, clock)
     due_scans = DueWork(scans.collection, SCAN_LEASE, clock)
     due_probes = DueWork(outages.collection, PROBE_LEASE, clock)
     nobody, nothing = (lambda: None), (lambda _: None)
-    subscribed(meeting_subscriptions(MeetingServiceHandlers(meetings, scans, clock, nobody, nothing, zoom.forget)))
+    told_of_zoom = MeetingServiceHandlers(meetings, nudges, scans, clock, nobody, nothing, zoom.forget)
+    subscribed(meeting_subscriptions(told_of_zoom))
 
     store = Correspondences(around.database("notifier"), VAULT, clock)
     mail_outbox = Outbox(store.collection, publisher, notifications(MAILROOM.message_id), clock)
     due_mails = DueWork(store.collection, MAIL_LEASE, clock)
     sender = Sender(store, mail_outbox, MAILROOM, around.post, clock)
-    subscribed(notifier_subscriptions(NotifierHandlers(store, nobody)))
+    notices = NoticesStore(around.database("notifier"), VAULT, clock)
+    subscribed(notifier_subscriptions(NotifierHandlers(store, nobody), NoticeHandlers(notices, nobody)))
 
     return Services(
-        Bookings(sessions, hosts, event_types, booking_outbox, clock),
+        Bookings(sessions, hosts, event_types, booking_outbox, clock, invitations=RateLimit(10_000, 1.0)),
         hosts,
         event_types,
         sessions,

@@ -9,9 +9,11 @@ import pytest
 from pymongo import AsyncMongoClient
 
 from auth_service.mongo.clients import Clients
+from auth_service.mongo.organizations import Organizations
 from auth_service.settings import Settings
 from convoke import mongo
 from convoke.settings import load
+from tests.integration.auth_service.owners import HOME, OwnerAtZoom
 from tests.integration.auth_service.replicas import PUBLIC_URL, SERVICE, SERVICE_SECRET, Caller, MovableClock, replica
 from tests.integration.auth_service.zoom_app import Zoom
 from zoom_sandbox.app import build_app
@@ -20,7 +22,7 @@ from zoom_sandbox.settings import Settings as SandboxSettings
 
 ZOOM_CLIENT_ID, ZOOM_CLIENT_SECRET = "the-app", "zoom-canary-secret"
 WEBHOOK_SECRET = "webhook-canary-secret"
-SCOPES = ("zoom.connect", "bookings.read", "bookings.write")
+SCOPES = ("zoom.connect", "zoom.administer", "bookings.read", "bookings.write", "privacy.erase")
 
 
 @pytest.fixture(scope="session")
@@ -60,7 +62,9 @@ def environment_of(rabbitmq_url: str, mongodb_url: str, database: str, zoom_addr
         "ZOOM_CLIENT_SECRET": ZOOM_CLIENT_SECRET,
         "ZOOM_OAUTH_URL": zoom_address,
         "ZOOM_API_URL": zoom_address,
+        "MEETING_SERVICE_URL": "http://127.0.0.1:9",
         "ZOOM_WEBHOOK_SECRET_TOKEN": f"the-secret-to-come, {WEBHOOK_SECRET}",
+        "FAILED_LOGINS_PER_MINUTE": "1000",
         "SERVICE_CLIENTS": f"{SERVICE}={SERVICE_SECRET}=zoom.access-tokens",
     }
 
@@ -126,9 +130,22 @@ def connect(zoom: Zoom) -> Callable[..., Awaitable[dict[str, Any]]]:
     """Connect Zoom for an owner and return the connection."""
 
     async def connect(product: Caller, host_id: str | None = None, user_id: str = "host-1") -> dict[str, Any]:
-        page = await product.come_back(await zoom.consent(await product.start(host_id), user_id))
-        assert page.status_code == 200, page.text
-        [connection] = [found for found in await product.connections() if found["host_id"] == host_id]
-        return connection
+        return await OwnerAtZoom(product, zoom).connect(user_id, host_id)
 
     return connect
+
+
+@pytest.fixture
+async def newcomer(product: Caller, zoom: Zoom, mongodb_url: str, fresh_database: str) -> OwnerAtZoom:
+    """Return the owner in a product that has registered where its owners come from."""
+    client = mongo.connect(mongodb_url)
+    await Organizations(mongo.database(client, fresh_database)).allow_return(product.organization_id, HOME)
+    client.close()
+    return OwnerAtZoom(product, zoom)
+
+
+@pytest.fixture
+async def owner(newcomer: OwnerAtZoom) -> OwnerAtZoom:
+    """Return the owner of an organization whose connection is host-1's."""
+    assert (await newcomer.come_back("host-1")).status_code == 200
+    return newcomer

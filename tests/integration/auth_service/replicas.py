@@ -1,9 +1,11 @@
 """Replicas of auth-service in the test's own process, and the neighbours that call them."""
 
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from html import unescape
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -54,14 +56,64 @@ async def replica(settings: Settings, clock: MovableClock) -> AsyncIterator[http
         yield http
 
 
+_HIDDEN = re.compile(r'<input type="hidden" name="([^"]+)" value="([^"]*)">')
+_COOKIE = re.compile(r"([^=;]+)=([^;]*)")
+
+
+@dataclass
+class Browser:
+    """An owner's browser: it keeps our cookie, whatever scheme the test serves by, and presses buttons."""
+
+    http: httpx.AsyncClient
+    cookies: dict[str, str] = field(default_factory=dict)
+
+    async def open(self, address: str) -> httpx.Response:
+        return self._seen(await self.http.get(_path(address), headers=self._headers()))
+
+    async def press(self, address: str, **fields: str) -> httpx.Response:
+        """Send the form on one of our pages, with what is hidden in it."""
+        page = await self.open(address)
+        assert page.status_code == 200, page.text
+        hidden = {name: unescape(value) for name, value in _HIDDEN.findall(page.text)}
+        return await self.send(address, **hidden, **fields)
+
+    async def send(self, address: str, **fields: str) -> httpx.Response:
+        return self._seen(await self.http.post(_path(address), data=fields, headers=self._headers()))
+
+    async def proceed(self, authorization_url: str) -> str:
+        """Press the button on our own first page; returns the address of Zoom's page."""
+        answer = await self.press(authorization_url)
+        assert answer.status_code == 303, answer.text
+        return str(answer.headers["location"])
+
+    def _headers(self) -> dict[str, str]:
+        return {"cookie": "; ".join(f"{name}={value}" for name, value in self.cookies.items())}
+
+    def _seen(self, answer: httpx.Response) -> httpx.Response:
+        for header in answer.headers.get_list("set-cookie"):
+            if found := _COOKIE.match(header):
+                self.cookies[found[1]] = found[2]
+        self.http.cookies.clear()  # this browser keeps them itself
+        return answer
+
+
+def _path(address: str) -> str:
+    parts = urlsplit(address)
+    return f"{parts.path}?{parts.query}" if parts.query else parts.path
+
+
 @dataclass(frozen=True)
 class Caller:
-    """Whoever has credentials: a product, or a service."""
+    """Whoever has credentials: a product, or a service. `browser` is that of its owner."""
 
     http: httpx.AsyncClient
     client_id: str
     secret: str
     organization_id: str = ""
+    browser: Browser = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "browser", Browser(self.http))
 
     async def ask_token(self, audience: str = "auth-service", **form: str) -> httpx.Response:
         body = {"grant_type": "client_credentials", "audience": audience, **form}
@@ -76,16 +128,21 @@ class Caller:
         headers = {"authorization": f"Bearer {await self.token()}"}
         return await self.http.request(method, path, headers=headers, **request)
 
-    async def start(self, host_id: str | None = None) -> str:
-        """Return the address of Zoom's consent page."""
-        answer = await self.call("POST", "/v1/zoom/authorizations", json={"host_id": host_id} if host_id else {})
+    async def begin(self, host_id: str | None = None, **asked: Any) -> httpx.Response:
+        """Ask for the address that the owner's browser is sent to."""
+        body = {**({"host_id": host_id} if host_id else {}), **asked}
+        return await self.call("POST", "/v1/zoom/authorizations", json=body)
+
+    async def start(self, host_id: str | None = None, **asked: Any) -> str:
+        """Go through the page before Zoom's, as the owner's browser does; returns the address of Zoom's."""
+        answer = await self.begin(host_id, **asked)
         assert answer.status_code == 201, answer.text
-        return str(answer.json()["authorization_url"])
+        return await self.browser.proceed(answer.json()["authorization_url"])
 
     async def come_back(self, address: str) -> httpx.Response:
         """Open the address that Zoom redirected to, as the owner's browser does."""
         assert address.startswith(f"{PUBLIC_URL}/v1/zoom/callback")
-        return await self.http.get(f"/v1/zoom/callback?{urlsplit(address).query}")
+        return await self.browser.open(address)
 
     async def connections(self) -> list[dict[str, Any]]:
         answer = await self.call("GET", "/v1/zoom/connections")

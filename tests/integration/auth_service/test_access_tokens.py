@@ -24,7 +24,7 @@ def slug(answer: httpx.Response) -> tuple[int, str]:
     return answer.status_code, answer.json()["type"]
 
 
-async def test_the_token_of_a_hosts_own_connection_works_at_zoom(
+async def test_f12_the_hosts_own_connection_wins_and_its_token_works_at_zoom(
     product: Caller, connect: Connect, meeting_service: Caller, zoom: Zoom, sandbox: str
 ):
     await connect(product, user_id="host-1")
@@ -48,7 +48,7 @@ async def test_a_host_without_a_connection_uses_the_organizations(
     assert answer.json()["connection_id"] == shared["id"]
 
 
-async def test_a_broken_own_connection_never_falls_back_to_the_organizations(
+async def test_f12_a_broken_own_connection_never_falls_back_to_the_organizations(
     product: Caller, connect: Connect, meeting_service: Caller, zoom: Zoom, clock: MovableClock
 ):
     await connect(product, user_id="host-1")
@@ -95,6 +95,16 @@ async def test_a_token_tells_since_when_its_owner_has_zoom_whatever_was_connecte
     assert (await meeting_service.access_token(**asked)).json()["connected_since"] == first["connected_at"]
     of_own = await meeting_service.access_token(organization_id=product.organization_id, connection_id=own["id"])
     assert of_own.json()["connected_since"] == own["connected_at"]
+
+
+async def test_f68_a_token_tells_when_its_connection_was_connected_last(
+    product: Caller, connect: Connect, meeting_service: Caller, clock: MovableClock
+):
+    await connect(product)
+    clock.advance(days=1)
+    again = await connect(product)
+    asked = {"organization_id": product.organization_id, "host_id": "hst_1"}
+    assert (await meeting_service.access_token(**asked)).json()["connected_at"] == again["connected_at"]
 
 
 @pytest.mark.parametrize(

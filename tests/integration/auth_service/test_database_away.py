@@ -13,6 +13,7 @@ from auth_service.http import oauth
 from auth_service.mongo.clients import Clients
 from auth_service.signing import SigningKeys
 from convoke import mongo
+from convoke.rate_limits import RateLimit
 
 
 @pytest.fixture
@@ -35,8 +36,8 @@ async def test_a_token_that_cannot_be_had_is_refused_in_the_form_of_the_rfc(
     monkeypatch.setattr(oauth, "ISSUE_WITHIN", patience)
     keys = SigningKeys({"k1": SecretBytes(b"k" * 32)})
     client = mongo.connect(silent)
-    app = FastAPI()
-    app.include_router(oauth.oauth_router(Issuing(Clients(mongo.database(client, "auth")), keys), keys))
+    app, issuing = FastAPI(), Issuing(Clients(mongo.database(client, "auth")), keys)
+    app.include_router(oauth.oauth_router(issuing, keys, RateLimit(1, 60)))
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test", timeout=30) as http:
         form = {"grant_type": "client_credentials", "audience": "notifier"}
         answer = await http.post("/oauth/token", data=form, auth=("client_x", "secret"))

@@ -19,9 +19,9 @@ from local_stack.addresses import load_or_choose
 from local_stack.secrets_file import load_or_make
 from local_stack.settings_of_services import Surroundings, of_service
 from meeting_service.http.meetings import meetings_router
-from meeting_service.mongo import Meetings
+from meeting_service.mongo.meetings import Meetings
 from notifier.http import deliveries_router
-from notifier.mongo import Correspondences
+from notifier.mongo.correspondence import Correspondences
 from tests.integration.auth_service.replicas import PUBLIC_URL, Caller, MovableClock, replica
 
 VIEWS = {

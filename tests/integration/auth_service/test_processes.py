@@ -10,7 +10,7 @@ import pytest
 
 from local_stack.processes import free_port
 from tests.integration.auth_service.conftest import ZOOM_CLIENT_SECRET
-from tests.integration.auth_service.processes import command, is_up, serving
+from tests.integration.auth_service.processes import command, command_in_process, is_up, serving
 from tests.integration.auth_service.replicas import SERVICE, SERVICE_SECRET, Caller
 from tests.integration.auth_service.test_access_tokens import fingerprint
 from tests.integration.auth_service.zoom_app import Zoom
@@ -68,7 +68,7 @@ async def test_a_command_that_cannot_be_carried_out_says_why(
 
 async def test_a_missing_setting_stops_the_start_with_one_line_that_names_it(environment: dict[str, str]):
     del environment["ZOOM_CLIENT_SECRET"]
-    refused = await command({**environment, "SERVICE_CLIENTS": "canary-without-scopes"})
+    refused = await command_in_process({**environment, "SERVICE_CLIENTS": "canary-without-scopes"})
     assert refused.status == 2
     [line] = refused.errors.splitlines()
     assert "ZOOM_CLIENT_SECRET is missing" in line
@@ -118,7 +118,7 @@ async def test_no_secret_is_found_in_the_database_or_in_what_the_process_writes(
 
 async def _product(environment: dict[str, str], http: httpx.AsyncClient) -> Caller:
     organization = (await command(environment, "organizations", "create", "--name", "S")).output.strip()
-    arguments = ("--organization", organization, "--name", "s", "--scopes", "zoom.connect")
+    arguments = ("--organization", organization, "--name", "s", "--scopes", "zoom.connect zoom.administer")
     made = await command(environment, "clients", "create", *arguments)
     shown = dict(line.split("=", 1) for line in made.output.split())
     return Caller(http, shown["client_id"], shown["client_secret"], organization)

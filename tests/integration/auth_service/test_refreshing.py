@@ -15,7 +15,10 @@ from structlog.testing import capture_logs
 from auth_service.handlers.refreshing import LEASE, Refreshing
 from auth_service.messaging import events_of
 from auth_service.mongo.clients import Clients
-from auth_service.mongo.connections import Connections, connection_of
+from auth_service.mongo.connections import Connections
+from auth_service.mongo.documents import connection_of
+from auth_service.mongo.refreshes import Refreshes
+from auth_service.mongo.sealed_tokens import SealedTokens
 from auth_service.settings import Settings
 from auth_service.zoom import Zoom as ZoomClient
 from auth_service.zoom import http_client
@@ -196,12 +199,13 @@ async def test_a_replica_that_is_stopped_during_a_refresh_saves_the_new_tokens(
 
 
 @asynccontextmanager
-async def refreshing_at(settings: Settings) -> AsyncIterator[tuple[Connections, DueWork, Refreshing]]:
+async def refreshing_at(settings: Settings) -> AsyncIterator[tuple[Refreshes, DueWork, Refreshing]]:
     """Build what refreshes, without the worker around it."""
     client = mongo.connect(settings.mongodb_url.get_secret_value())
-    store = Connections(mongo.database(client, settings.mongodb_database), Vault(settings.encryption_keys))
+    tokens = SealedTokens(Vault(settings.encryption_keys))
+    store = Refreshes(mongo.database(client, settings.mongodb_database), tokens)
     unconnected = rabbitmq.Connections(settings.rabbitmq_url.get_secret_value()).publisher
-    async with http_client() as http:
+    async with http_client(settings.zoom_oauth_url) as http:
         zoom = ZoomClient(
             http,
             oauth_url=settings.zoom_oauth_url,
@@ -210,7 +214,9 @@ async def refreshing_at(settings: Settings) -> AsyncIterator[tuple[Connections, 
             client_secret=settings.zoom_client_secret.get_secret_value(),
             redirect_uri=settings.redirect_uri,
         )
-        refreshing = Refreshing(store, zoom, Outbox(store.collection, unconnected, events_of))
+        connections = Connections(mongo.database(client, settings.mongodb_database), tokens)
+        outbox = Outbox(store.collection, unconnected, events_of)
+        refreshing = Refreshing(store, connections, tokens, zoom, outbox)
         yield store, DueWork(store.collection, LEASE), refreshing
     client.close()
 

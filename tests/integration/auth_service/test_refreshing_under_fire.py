@@ -9,7 +9,7 @@ import pytest
 
 from auth_service.domain.connections import Tokens
 from auth_service.mongo.clients import Clients
-from auth_service.mongo.connections import connection_of
+from auth_service.mongo.documents import connection_of
 from auth_service.settings import Settings
 from convoke.settings import load
 from tests.integration.auth_service.conftest import key_of, product_of
@@ -116,7 +116,7 @@ async def test_e5_both_keys_of_the_vault_are_read_and_the_first_one_writes(
         clock.advance(hours=1)
 
         async def rewritten() -> bool:
-            return bool((await database["connections"].find_one())["tokens"]["refresh"].split(".")[1] == "k2")
+            return bool((await database["connections"].find_one())["tokens"]["data_key"].split(".")[1] == "k2")
 
         await soon(rewritten)
         assert await zoom.accepts((await caller.access_token(**asked)).json()["access_token"])

@@ -195,7 +195,7 @@ FORGERIES: dict[str, Callable[[Caller], str]] = {
 
 @pytest.mark.filterwarnings("ignore::jwt.warnings.InsecureKeyLengthWarning")
 @pytest.mark.parametrize("forgery", FORGERIES)
-async def test_a_forged_token_is_refused(forgery: str, product: Caller):
+async def test_asvs_9_1_2_9_1_3_10_3_1_a_forged_token_is_refused(forgery: str, product: Caller):
     assert await answer_to(product, FORGERIES[forgery](product)) == 401
 
 
@@ -208,7 +208,9 @@ async def test_a_token_without_the_scope_is_refused(product: Caller):
     assert await answer_to(product, signed(product, scope="bookings.read")) == 403
 
 
-async def test_only_a_service_gets_zooms_tokens_and_no_service_connects_zoom(product: Caller, meeting_service: Caller):
+async def test_asvs_10_1_1_only_a_service_gets_zooms_tokens_and_no_service_connects_zoom(
+    product: Caller, meeting_service: Caller
+):
     body = {"organization_id": product.organization_id, "host_id": "hst_1"}
     forged = {"authorization": f"Bearer {signed(product, scope='zoom.access-tokens')}"}
     assert (await product.access_token(**body)).status_code == 403

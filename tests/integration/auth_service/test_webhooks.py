@@ -116,7 +116,7 @@ async def test_what_zoom_did_not_sign_is_refused_and_nothing_is_stored(
     assert await database["webhooks"].count_documents({}) == 0
 
 
-async def test_both_secrets_are_accepted_during_a_rotation(auth: httpx.AsyncClient):
+async def test_f60_both_secrets_are_accepted_during_a_rotation(auth: httpx.AsyncClient):
     for secret in (WEBHOOK_SECRET, "the-secret-to-come"):
         message = {"event": "endpoint.url_validation", "event_ts": 1, "payload": {"plainToken": "qwer"}}
         answer = await post(auth, message, secret=secret)

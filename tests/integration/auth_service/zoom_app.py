@@ -32,8 +32,15 @@ class Zoom:
         assert answer.status_code == 302, answer.text
         return answer.headers["location"]
 
+    async def calls(self, operation: str) -> list[dict[str, Any]]:
+        return list((await self.http.get("/sandbox/calls", params={"operation": operation})).json())
+
     async def token_calls(self) -> list[dict[str, Any]]:
-        return list((await self.http.get("/sandbox/calls", params={"operation": "token"})).json())
+        return await self.calls("token")
+
+    async def revocations(self) -> list[tuple[str | None, int | None]]:
+        """Return whose tokens were to be revoked, and what was answered."""
+        return [(call["user_id"], call["status"]) for call in await self.calls("revoke")]
 
     async def forget_calls(self) -> None:
         await self.http.delete("/sandbox/calls")

@@ -45,6 +45,7 @@ def settings(rabbitmq_url: str, mongodb_url: str, worker_prefix: str, issuer: Is
         "PUBLIC_URL": PUBLIC_URL,
         "AUTH_SERVICE_URL": issuer.url,
         "HTTP_PORT": "8002",
+        "INVITATIONS_PER_HOUR": "1000",
         "ENCRYPTION_KEYS": f"k1={base64.b64encode(b'e' * 32).decode()}",
     }
     return load(Settings, environment)

@@ -48,8 +48,10 @@ class Neighbours:
         join_url: str = JOIN_URL,
         change: Any = "created",
         changed_in_zoom: ChangedInZoom | None = None,
+        connected_at: datetime | None = None,
     ) -> None:
-        ready = meeting(revision, join_url).model_copy(update={"changed_in_zoom": changed_in_zoom})
+        more = {"changed_in_zoom": changed_in_zoom, "connected_at": connected_at}
+        ready = meeting(revision, join_url).model_copy(update=more)
         data = MeetingReady(booking=told.data.booking, session=told.data.session, change=change, meeting=ready)
         await self.say(told, data)
 

@@ -6,7 +6,7 @@ from tests.integration.booking_service.conftest import StoredSessions
 from tests.integration.booking_service.tenant import Tenant, hour
 
 
-async def test_fifty_requests_for_one_slot_make_one_booking(tenant: Tenant, stored: StoredSessions) -> None:
+async def test_f30_fifty_requests_for_one_slot_make_one_booking(tenant: Tenant, stored: StoredSessions) -> None:
     answers = await tenant.at_once(50, hour(9))
 
     assert Counter(answer.status_code for answer in answers) == {201: 1, 409: 49}

@@ -1,10 +1,13 @@
 """A request that is sent again, at the same moment or later, is carried out once and answered alike."""
 
 import asyncio
+from typing import Any
 
 import pytest
 
+from booking_service.mongo.answers import secrets_of
 from booking_service.settings import Settings
+from convoke.vault import Vault
 from tests.integration.booking_service.conftest import NewTenant, StoredSessions
 from tests.integration.booking_service.replicas import MovableClock, Wire, replica
 from tests.integration.booking_service.tenant import EVENT_TYPE, HOST, Tenant, hour
@@ -47,6 +50,24 @@ async def test_a_key_gives_the_first_answer_even_after_the_booking_has_changed(t
     assert (await tenant.try_to_reschedule(booking_id, hour(11), key="move")).content == moved.content
     assert (await tenant.try_to_cancel(booking_id, key="cancel")).content == canceled.content
     assert (await tenant.booking(booking_id))["revision"] == 4
+
+
+async def test_an_answer_that_was_kept_before_answers_were_bound_to_their_keys_is_given_again(
+    tenant: Tenant, database: Any, settings: Settings
+) -> None:
+    """Those stored by the release before must last their 48 hours, and be rekeyed."""
+    first = await tenant.try_to_book(hour(9), key="book")
+    [session] = await database.sessions.find({"organization_id": tenant.organization_id}).to_list()
+    vault, [entry] = Vault(settings.encryption_keys), session["idempotency"]
+    body = vault.encrypt(first.text, tenant.organization_id, session["_id"], "answer")
+    of_old = {name: entry[name] for name in ("key", "fingerprint", "status", "at")} | {"body": body}
+    await database.sessions.update_one({"_id": session["_id"]}, {"$set": {"idempotency": [of_old]}})
+
+    again = await tenant.try_to_book(hour(9), key="book")
+
+    assert (again.status_code, again.content) == (201, first.content)
+    [secret] = secrets_of(session | {"idempotency": [of_old]})
+    assert vault.decrypt(body, *secret.row) == first.text
 
 
 async def test_the_same_moment_written_otherwise_is_the_same_request(tenant: Tenant) -> None:

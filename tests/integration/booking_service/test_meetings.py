@@ -46,7 +46,9 @@ async def shows(tenant: Tenant, booking_id: str, **meeting: object) -> None:
     await eventually(does)
 
 
-async def test_a_ready_meeting_gives_the_booking_its_link(tenant: Tenant, wire: Wire, neighbours: Neighbours) -> None:
+async def test_f33_f41_a_ready_meeting_gives_the_booking_its_link(
+    tenant: Tenant, wire: Wire, neighbours: Neighbours
+) -> None:
     booking = await tenant.book(hour(9))
 
     await neighbours.ready(await wire.told(booking["id"]), 1)
@@ -56,7 +58,7 @@ async def test_a_ready_meeting_gives_the_booking_its_link(tenant: Tenant, wire: 
     assert (await tenant.booking(booking["id"]))["revision"] == 1
 
 
-async def test_a_failed_meeting_gives_its_reason_and_a_later_success_replaces_it(
+async def test_f81_a_failed_meeting_gives_its_reason_and_a_later_success_replaces_it(
     tenant: Tenant, wire: Wire, neighbours: Neighbours
 ) -> None:
     booking = await tenant.book(hour(9))
@@ -102,7 +104,9 @@ async def test_what_somebody_changed_inside_zoom_is_shown_with_what_to_do_until_
     await shows(tenant, booking["id"], status="pending", **LINK)
 
 
-async def test_what_is_said_twice_or_late_changes_nothing(tenant: Tenant, wire: Wire, neighbours: Neighbours) -> None:
+async def test_b5_what_is_said_twice_or_late_changes_nothing(
+    tenant: Tenant, wire: Wire, neighbours: Neighbours
+) -> None:
     booking = await tenant.book(hour(9))
     told = await wire.told(booking["id"])
     await neighbours.ready(told, 3)
@@ -152,7 +156,7 @@ async def test_a_cancelled_booking_shows_no_link_and_says_when_the_meeting_is_go
 
 
 @pytest.mark.parametrize("kind", ["phone", "in_person", "link"])
-async def test_a_booking_without_zoom_has_no_meeting(tenant: Tenant, kind: str) -> None:
+async def test_f25_a_booking_without_zoom_has_no_meeting(tenant: Tenant, kind: str) -> None:
     location = {"kind": kind, "detail": "https://meet.example/room"}
     tenant.event_type_id = await tenant.add_event_type(location=location)
 
@@ -162,7 +166,7 @@ async def test_a_booking_without_zoom_has_no_meeting(tenant: Tenant, kind: str) 
     assert booking["location"] == location
 
 
-async def test_the_timeline_tells_of_each_mail_once(tenant: Tenant, wire: Wire, neighbours: Neighbours) -> None:
+async def test_b7_the_timeline_tells_of_each_mail_once(tenant: Tenant, wire: Wire, neighbours: Neighbours) -> None:
     booking = await tenant.book(hour(9))
     told = await wire.told(booking["id"])
 

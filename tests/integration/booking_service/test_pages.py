@@ -43,7 +43,7 @@ async def test_a_pending_booking_shows_title_host_and_the_invitees_own_time(tena
     assert "The video link is being prepared, it will appear here." in text(answer)
 
 
-async def test_a_ready_booking_has_the_way_in(tenant: Tenant, wire: Wire, neighbours: Neighbours) -> None:
+async def test_f37_f39_a_ready_booking_has_the_way_in(tenant: Tenant, wire: Wire, neighbours: Neighbours) -> None:
     booking = await tenant.book(hour(9))
     await neighbours.ready(await wire.told(booking["id"]), 1)
 
@@ -77,7 +77,9 @@ async def test_a_failure_that_is_tried_again_says_that_the_link_will_follow(
     await shows(tenant, booking["join_address"], "It will appear here, and in a mail to you, by itself")
 
 
-async def test_a_moved_booking_says_that_zoom_is_being_told(tenant: Tenant, wire: Wire, neighbours: Neighbours) -> None:
+async def test_f45_a_moved_booking_says_that_zoom_is_being_told(
+    tenant: Tenant, wire: Wire, neighbours: Neighbours
+) -> None:
     booking = await tenant.book(hour(9))
     await neighbours.ready(await wire.told(booking["id"]), 1)
     await shows(tenant, booking["join_address"], "Join Zoom meeting")
@@ -89,7 +91,7 @@ async def test_a_moved_booking_says_that_zoom_is_being_told(tenant: Tenant, wire
     assert "Join Zoom meeting" in moved
 
 
-async def test_a_cancelled_booking_says_so_and_has_no_way_in(
+async def test_b6_a_cancelled_booking_says_so_and_has_no_way_in(
     tenant: Tenant, wire: Wire, neighbours: Neighbours
 ) -> None:
     booking = await tenant.book(hour(9))
@@ -150,7 +152,7 @@ async def test_an_unknown_address_gets_a_friendly_page(tenant: Tenant, path: str
     assert "There is no booking at this address" in text(answer)
 
 
-async def test_an_address_opens_only_its_own_page(tenant: Tenant) -> None:
+async def test_b6_an_address_opens_only_its_own_page(tenant: Tenant) -> None:
     booking = await tenant.book(hour(9))
     join_token = booking["join_address"].rpartition("/")[2]
 
@@ -158,7 +160,7 @@ async def test_an_address_opens_only_its_own_page(tenant: Tenant) -> None:
 
 
 @pytest.mark.parametrize("known", [True, False])
-async def test_a_page_is_neither_kept_nor_framed_nor_told_of(tenant: Tenant, *, known: bool) -> None:
+async def test_api8_a_page_is_neither_kept_nor_framed_nor_told_of(tenant: Tenant, *, known: bool) -> None:
     address = (await tenant.book(hour(9)))["join_address"] if known else "/j/unknown"
 
     headers = (await page(tenant, address)).headers

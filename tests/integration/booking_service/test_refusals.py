@@ -101,7 +101,7 @@ async def test_a_host_in_no_zone_is_refused(tenant: Tenant) -> None:
     assert len((await tenant.get("/v1/hosts"))["items"]) == 1
 
 
-async def test_another_organizations_host_and_event_type_cannot_be_booked(
+async def test_api1_another_organizations_host_and_event_type_cannot_be_booked(
     tenant: Tenant, new_tenant: NewTenant, stored: StoredSessions
 ) -> None:
     other = await new_tenant(tenant.http)
@@ -157,7 +157,7 @@ async def test_a_time_whose_plus_came_as_a_blank_says_how_to_write_it(tenant: Te
 
 
 @pytest.mark.parametrize("path", ["/v1/hosts", "/v1/event-types", "/v1/bookings"])
-async def test_a_question_with_a_name_that_is_not_known_is_refused(tenant: Tenant, path: str) -> None:
+async def test_api3_a_question_with_a_name_that_is_not_known_is_refused(tenant: Tenant, path: str) -> None:
     refused = await tenant.call("GET", path, params={"host": "hst_1", "limit": 5})
 
     assert (refused.status_code, refused.json()["type"]) == (422, "invalid-request")

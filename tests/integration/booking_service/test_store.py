@@ -10,6 +10,7 @@ from pydantic import SecretBytes
 from booking_service.domain.answers import Answer, Request
 from booking_service.domain.refusals import NotPreparedYet
 from booking_service.domain.timeline import TimelineEntry
+from booking_service.mongo.erased_sessions import ErasedSessions
 from booking_service.mongo.sessions import Record, Sessions
 from convoke import mongo
 from convoke.contracts import BookingCreated
@@ -60,6 +61,22 @@ async def test_a_change_is_not_stored_beside_a_full_outbox(sessions: Sessions) -
     after = before.rescheduled(START + timedelta(hours=1), NOW)
 
     assert await sessions.change(before, after, replace(RECORD, request=Request("org_1", None, b""))) is None
+
+
+async def test_f70_what_was_under_way_brings_nobody_back_onto_a_tombstone(sessions: Sessions) -> None:
+    await sessions.create_indexes()
+    before, repeat = session(), Request("org_1", b"another", b"print")
+    document = await sessions.add(before, RECORD)
+    tombstone = ErasedSessions(Vault({"k1": SecretBytes(b"e" * 32)}), lambda: NOW).tombstone(document)
+    await sessions.collection.replace_one({}, tombstone)
+
+    moved = before.rescheduled(START + timedelta(hours=1), NOW)
+    line = TimelineEntry(NOW, "mail_failed", "to grace@example.org")
+    assert await sessions.change(before, moved, replace(RECORD, request=repeat)) is None
+    assert not await sessions.remember(before, repeat, RECORD.answer, NOW)
+    assert not await sessions.tell_timeline("org_1", "bkg_1", line, "once")
+
+    assert await sessions.collection.find_one({}) == tombstone
 
 
 async def test_a_secret_that_was_copied_from_another_seat_is_not_read(sessions: Sessions) -> None:

@@ -48,7 +48,7 @@ async def test_a_list_holds_nothing_of_anothers(tenant: Tenant, new_tenant: NewT
         ("bookings.read bookings.write", [("POST", "/v1/hosts"), ("GET", "/v1/hosts"), ("GET", "/v1/event-types")]),
     ],
 )
-async def test_a_scope_is_needed_for_each_path(tenant: Tenant, scope: str, refused: list[tuple[str, str]]) -> None:
+async def test_api5_a_scope_is_needed_for_each_path(tenant: Tenant, scope: str, refused: list[tuple[str, str]]) -> None:
     tenant.scope = scope
 
     for method, path in refused:

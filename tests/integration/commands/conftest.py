@@ -1,4 +1,4 @@
-"""The services' own programs, as an operator runs them, on a database and a virtual host of the test's own."""
+"""The services' own programs, as an operator runs them, on a database of the test's own and queues that are empty."""
 
 import asyncio
 import base64
@@ -13,9 +13,12 @@ import aio_pika
 import pytest
 from pymongo import AsyncMongoClient
 
+from convoke.contracts.topology import TOPOLOGY
 from convoke.messaging.broker import connect, declare_topology, publishing_broker
 from convoke.messaging.cloudevents import CONTENT_TYPE
+from tests.support.commands import run_here
 from tests.support.eventually import eventually
+from tests.support.servers import virtual_host
 
 SAMPLES = Path(__file__).parents[2] / "contract" / "samples"
 KEY = base64.b64encode(b"k" * 32).decode()
@@ -31,6 +34,7 @@ OF_ALL_SERVICES = {
     "MAIL_FROM": "Convoke <bookings@convoke.test>",
     "ZOOM_CLIENT_ID": "tested",
     "ZOOM_CLIENT_SECRET": "tested",
+    "MEETING_SERVICE_URL": "http://127.0.0.1:9",
     "JWT_SIGNING_KEYS": f"k1={KEY}",
 }
 DATABASES = {
@@ -55,7 +59,7 @@ class Done:
 
 @dataclass
 class Programs:
-    """Runs commands of services, each as a process; `send` puts a message into a queue."""
+    """Runs commands of services; `send` puts a message into a queue."""
 
     environment: dict[str, str]
     client: AsyncMongoClient[dict[str, Any]]
@@ -69,6 +73,10 @@ class Programs:
         return self.environment | {"MONGODB_DATABASE": f"{self.prefix}-{DATABASES[program]}"}
 
     async def run(self, program: str, *arguments: str) -> Done:
+        result = await asyncio.to_thread(run_here, program, *arguments, settings=self.settings(program))
+        return Done(result.exit_code, result.stdout, result.stderr)
+
+    async def run_as_process(self, program: str, *arguments: str) -> Done:
         command = (sys.executable, "-m", program, *arguments)
         process = await asyncio.create_subprocess_exec(*command, env=self.settings(program), stdout=-1, stderr=-1)
         async with asyncio.timeout(50):
@@ -94,15 +102,31 @@ class Programs:
         return await eventually(found, within=15)
 
 
+@pytest.fixture(scope="session")
+async def declared_vhost(rabbitmq_addresses: dict[str, str], worker_prefix: str) -> AsyncIterator[str]:
+    """A virtual host apart, for all tests: its twenty quorum queues cost the broker half a second of processor."""
+    with virtual_host(rabbitmq_addresses, f"{worker_prefix}-commands") as url:
+        broker = publishing_broker(url)
+        await connect(broker)
+        await declare_topology(broker)
+        await broker.stop()
+        yield url
+
+
+async def empty_all_queues(channel: aio_pika.abc.AbstractChannel) -> None:
+    """Take away what another test has left, dead letters last: the others may become such."""
+    for queue in [stream.queue for stream in TOPOLOGY] + [stream.dead_letter_queue for stream in TOPOLOGY]:
+        await (await channel.get_queue(queue, ensure=False)).purge()
+
+
 @pytest.fixture
-async def programs(mongodb_url: str, fresh_database: str, fresh_vhost: str) -> AsyncIterator[Programs]:
-    broker = publishing_broker(fresh_vhost)
-    await connect(broker)
-    await declare_topology(broker)
-    await broker.stop()
-    environment = OF_ALL_SERVICES | {"RABBITMQ_URL": fresh_vhost, "MONGODB_URL": mongodb_url}
+async def programs(mongodb_url: str, fresh_database: str, declared_vhost: str) -> AsyncIterator[Programs]:
+    environment = OF_ALL_SERVICES | {"RABBITMQ_URL": declared_vhost, "MONGODB_URL": mongodb_url}
     async with (
-        AsyncMongoClient[dict[str, Any]](mongodb_url, tz_aware=True) as client,
-        await aio_pika.connect(fresh_vhost) as connection,
+        # As the programs read: else a letter is seen here before it is there for them.
+        AsyncMongoClient[dict[str, Any]](mongodb_url, tz_aware=True, readConcernLevel="majority") as client,
+        await aio_pika.connect(declared_vhost) as connection,
     ):
-        yield Programs(environment, client, fresh_database, await connection.channel())
+        channel = await connection.channel()
+        await empty_all_queues(channel)
+        yield Programs(environment, client, fresh_database, channel)

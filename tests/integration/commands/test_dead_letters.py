@@ -51,7 +51,7 @@ async def test_where_nothing_waits_the_list_says_so(program: str, programs: Prog
     assert (done.status, done.output, done.errors) == (0, "0 letters wait\n", "")
 
 
-async def test_a_letter_from_its_death_to_its_replay(programs: Programs):
+async def test_b8_a_letter_from_its_death_to_its_replay(programs: Programs):
     """Unreadable, listed by cause, shown, replayed, dead again, discarded, and remembered."""
     queue = MEETING_SERVICE_BOOKINGS.queue
     unknown = sample("booking.created.v1", type="booking.created.v9")
@@ -117,7 +117,7 @@ PREVIEWS = {
 
 
 @pytest.mark.parametrize(("program", "stream", "event_type"), PREVIEWS)
-async def test_each_service_says_what_it_would_do(program: str, stream: Stream, event_type: str, programs: Programs):
+async def test_b8_each_service_says_what_it_would_do(program: str, stream: Stream, event_type: str, programs: Programs):
     async with serving(programs, program):
         letter = await letter_in(programs, program, stream, sample(event_type))
         shown = await programs.run(program, "dead-letters", "show", letter)

@@ -12,6 +12,8 @@ from pymongo import MongoClient
 from pymongo.errors import ConnectionFailure
 
 from convoke import mongo
+from convoke.contracts.topology import TOPOLOGY
+from convoke.contracts.wire import EventData
 from convoke.messaging.cloudevents import CONTENT_TYPE, Event, parse
 from convoke.mongo import Collection
 from local_stack import environment, installed
@@ -54,6 +56,12 @@ class Wire:
 
     async def delete(self, queue: str) -> None:
         await self._channel.queue_delete(queue)
+
+    async def leave_without_a_queue(self, event: type[EventData]) -> None:
+        """Delete the queues that such events go to."""
+        for stream in TOPOLOGY:
+            if event in stream.events:
+                await self.delete(stream.queue)
 
     async def purge(self, queue: str) -> int:
         """Empty a queue, as a broker does that lost its disk; returns how many messages are gone."""

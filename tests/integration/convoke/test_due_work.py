@@ -98,6 +98,20 @@ async def test_an_ended_lease_is_claimed_by_another_and_fences_the_first(
     assert await due.claim() is None
 
 
+async def test_two_kinds_of_work_of_one_document_are_claimed_apart(due: DueWork, collection: Collection, clock: Clock):
+    checks = DueWork(collection, LEASE, clock, kind="check")
+    await checks.create_indexes()
+    await collection.insert_one({"due_at": clock.now, "check": {"due_at": clock.now}})
+    first, second = await due.claim(), await checks.claim()
+    assert first
+    assert second
+    assert await due.claim() is None
+    assert await checks.claim() is None
+    done = {"$unset": {"check.due_at": "", "check.lease": ""}}
+    assert (await collection.update_one(second.still_ours, done)).matched_count == 1
+    assert (await collection.update_one(first.still_ours, {"$set": {"done": True}})).matched_count == 1
+
+
 @asynccontextmanager
 async def working(
     due: DueWork, work: Callable[[Claim], Awaitable[None]], *, concurrency: int = 16
@@ -175,12 +189,16 @@ async def test_a_worker_survives_a_claim_that_fails(
 async def test_no_more_is_worked_on_at_once_than_is_allowed(due: DueWork, collection: Collection, clock: Clock):
     await owe(collection, clock, *range(12))
     at_once = most = done = 0
+    three_at_once = asyncio.Event()
 
     async def work(_: Claim) -> None:
         nonlocal at_once, most, done
         at_once += 1
         most = max(most, at_once)
-        await asyncio.sleep(0.02)
+        if at_once == 3:
+            three_at_once.set()
+        await three_at_once.wait()
+        await asyncio.sleep(0.02)  # a fourth would begin meanwhile
         at_once, done = at_once - 1, done + 1
 
     async with working(due, work, concurrency=3):

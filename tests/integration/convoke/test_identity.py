@@ -167,7 +167,7 @@ def forged(auth: AuthService, algorithm: str) -> str:
 
 
 @pytest.mark.parametrize("algorithm", ["none", "None", "HS256"])
-async def test_no_other_algorithm_is_let_in(auth: AuthService, verifier: TokenVerifier, algorithm: str):
+async def test_asvs_9_1_2_no_other_algorithm_is_let_in(auth: AuthService, verifier: TokenVerifier, algorithm: str):
     with pytest.raises(jwt.InvalidAlgorithmError):
         await verifier.verify(forged(auth, algorithm))
 
@@ -227,7 +227,7 @@ async def test_known_keys_still_count_while_auth_service_is_away(
     assert auth.key_fetches == 2
 
 
-async def test_without_keys_nobody_is_let_in_and_nobody_waits_in_a_queue(
+async def test_asvs_9_1_3_without_keys_nobody_is_let_in_and_nobody_waits_in_a_queue(
     auth: AuthService, verifier: TokenVerifier, later: Any
 ):
     auth.away = True

@@ -177,7 +177,8 @@ async def publishes_at_once(outbox: Outbox, document: Document, collection: Coll
     return await is_empty(collection)
 
 
-async def test_an_event_without_a_queue_is_kept(outbox: Outbox, collection: Collection):
+async def test_an_event_without_a_queue_is_kept(outbox: Outbox, collection: Collection, wire: Wire):
+    await wire.leave_without_a_queue(PrivacyErased)
     document = thing(1, fresh(PrivacyErased))
     await collection.insert_one(document)
     with pytest.raises(Refused):
@@ -188,6 +189,7 @@ async def test_an_event_without_a_queue_is_kept(outbox: Outbox, collection: Coll
 async def test_what_was_confirmed_before_a_refusal_is_pulled_and_the_rest_stays_in_order(
     outbox: Outbox, collection: Collection, wire: Wire
 ):
+    await wire.leave_without_a_queue(PrivacyErased)
     document = thing(1, fresh(), fresh(PrivacyErased), fresh())
     await collection.insert_one(document)
     with pytest.raises(Refused):
@@ -204,6 +206,7 @@ async def test_what_was_confirmed_before_a_refusal_is_pulled_and_the_rest_stays_
 async def test_a_document_that_cannot_be_published_holds_up_no_other(
     outbox: Outbox, collection: Collection, wire: Wire, stuck: Document
 ):
+    await wire.leave_without_a_queue(PrivacyErased)
     await collection.insert_many([stuck, thing(1, left_behind()), thing(2, left_behind())])
     assert await outbox.sweep() == 2
     outbox.publish_soon(stuck)

@@ -5,13 +5,14 @@ from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 import aio_pika
 import pytest
+from pydantic import BaseModel
 
 from convoke.clock import utc_now
-from convoke.contracts import NotificationFailed, NotificationSent, PrivacyErased
+from convoke.contracts import NotificationFailed, NotificationSent
 from convoke.contracts.topology import BOOKING_SERVICE_NOTIFICATIONS as STREAM
 from convoke.messaging import outbox as outbox_module
 from convoke.messaging.broker import publishing_broker
@@ -29,14 +30,21 @@ from tests.support.servers import virtual_host
 EVER = datetime(2026, 1, 1, tzinfo=UTC)
 
 
+class NobodyListens(BaseModel):
+    """An event that the topology has no queue for."""
+
+    event_type: ClassVar[str] = "nobody.listens.v1"
+
+
 def events_of(document: Document, pending: Document) -> Sequence[Event[Any]]:
     """Build the event of an entry from its document as it is now."""
     if document.get("poison"):
         raise KeyError("a defect")
+    if pending["type"] == NobodyListens.event_type:
+        return [replace(sample(NotificationSent.event_type), data=NobodyListens())]
     event = sample(pending["type"])
-    if pending["type"] != PrivacyErased.event_type:
-        event = replace(event, data=event.data.model_copy(update={"booking_revision": document["revision"]}))
-    return [replace(event, id=pending["id"], time=pending["time"])]
+    data = event.data.model_copy(update={"booking_revision": document["revision"]})
+    return [replace(event, id=pending["id"], time=pending["time"], data=data)]
 
 
 def thing(number: int, *entries: Document, **fields: Any) -> Document:
@@ -202,7 +210,7 @@ async def test_a_broker_that_is_away_or_refuses_ends_it(
         await tell(OutboxReplay([Source(collection, events_of)], nobody), Wanted(EVER))
     await nobody.stop()
     await published(outbox, collection, wire, thing(1, told()))
-    await collection.insert_one(thing(2, published=[told(PrivacyErased)]))
+    await collection.insert_one(thing(2, published=[told(NobodyListens)]))
     with pytest.raises(Refused):
         await tell(replay, Wanted(EVER))
 

@@ -113,6 +113,7 @@ async def test_a_message_for_no_queue_is_an_error_though_rabbitmq_confirms_it_an
     fresh_vhost: str, wire: Wire
 ):
     async with service(fresh_vhost) as connections:
+        await wire.leave_without_a_queue(PrivacyErased)
         with pytest.raises(Refused, match=r"privacy\.erased\.v1"):
             await connections.publisher.publish(sample(PrivacyErased.event_type))
         await wire.delete(STREAM.queue)

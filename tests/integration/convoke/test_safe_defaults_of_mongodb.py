@@ -7,7 +7,7 @@ for less. Two writes ask for less on purpose, and no other: losing them repeats 
 - a primary is looked for 30 s: `test_a_server_that_is_away_counts_as_away_within_the_promised_time`
 - a server that says nothing is waited for without end:
   `test_whoever_asks_a_database_that_says_nothing_is_told_within_seconds`
-- two that look before they write both write: `test_fifty_requests_for_one_slot_make_one_booking`,
+- two that look before they write both write: `test_f30_fifty_requests_for_one_slot_make_one_booking`,
   `test_fifty_requests_with_one_key_make_one_booking_and_get_one_answer`
 - times come back without a zone: `test_a_stored_time_comes_back_aware_in_utc_and_equal`
 """

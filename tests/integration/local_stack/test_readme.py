@@ -40,14 +40,16 @@ def walk() -> str:
 
 
 def consent(address: str) -> str:
-    """Press Allow on the page and return the text of the page that one ends on."""
+    """Press Continue, then Allow on Zoom's page; return the text of the page that one ends on."""
     with httpx.Client(trust_env=False, follow_redirects=True) as browser:
-        page = browser.get(address).raise_for_status()
-        form = {name: unescape(value) for name, value in HIDDEN.findall(page.text)}
-        allowed = browser.post(
-            page.url.join("/oauth/authorize"), data={**form, "user_id": "host-1", "decision": "allow"}
-        )
-        return allowed.raise_for_status().text
+        first = browser.get(address)
+        zooms = browser.post(first.url, data=hidden_in(first))
+        allow = {**hidden_in(zooms), "user_id": "host-1", "decision": "allow"}
+        return browser.post(zooms.url.join("/oauth/authorize"), data=allow).raise_for_status().text
+
+
+def hidden_in(page: httpx.Response) -> dict[str, str]:
+    return {name: unescape(value) for name, value in HIDDEN.findall(page.raise_for_status().text)}
 
 
 def line_that_starts_with(start: str, output: IO[str]) -> str:

@@ -39,7 +39,13 @@ _WAITS_FOR_A_DEATH = (
     """
 import os, psutil, time
 
-while not [one for one in psutil.process_iter() if one.status() == "zombie" and one.ppid() == os.getppid()]:
+def is_dead_neighbour(process):
+    try:
+        return process.status() == "zombie" and process.ppid() == os.getppid()
+    except psutil.NoSuchProcess:
+        return False
+
+while not any(map(is_dead_neighbour, psutil.process_iter())):
     time.sleep(0.05)
 """
     + _STAND_IN

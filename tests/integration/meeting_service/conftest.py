@@ -1,6 +1,6 @@
-"""A World for each test, on a database and a virtual host of its own and a sandbox that has forgotten everything."""
+"""A World for each test, on a database of its own, and with a queue and a sandbox that have forgotten everything."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 import aio_pika
 import httpx
@@ -13,29 +13,39 @@ from convoke.messaging.connections import Connections
 from convoke.messaging.outbox import Outbox
 from convoke.vault import Vault
 from meeting_service.events import expand
-from meeting_service.mongo import Meetings
+from meeting_service.mongo.meetings import Meetings
 from meeting_service.scan.scans import Scans
 from meeting_service.zoom.client import ZoomMeetings
 from tests.contract.zoom_sandbox.app_at_zoom import AppAtZoom, Host
 from tests.contract.zoom_sandbox.conftest import app, host, http, sandbox_address
 from tests.integration.meeting_service.world import MARKER_KEY, OwnClock, TokensOfHost, World
+from tests.support.servers import virtual_host
 
 __all__ = ["app", "host", "http", "sandbox_address"]
 
 
+@pytest.fixture(scope="session")
+def rabbitmq_url(rabbitmq_addresses: dict[str, str], worker_prefix: str) -> Iterator[str]:
+    """A virtual host apart, for all tests: its twenty quorum queues cost the broker half a second of processor."""
+    with virtual_host(rabbitmq_addresses, f"{worker_prefix}-meeting-service") as url:
+        yield url
+
+
 @pytest.fixture
 async def world(
-    mongodb_url: str, fresh_database: str, fresh_vhost: str, app: AppAtZoom, host: Host
+    mongodb_url: str, fresh_database: str, rabbitmq_url: str, app: AppAtZoom, host: Host
 ) -> AsyncIterator[World]:
     clock = OwnClock()
     client = mongo.connect(mongodb_url)
     database = mongo.database(client, fresh_database)
     meetings = Meetings(database, Vault({"k1": SecretBytes(b"v" * 32)}))
-    connections = Connections(fresh_vhost)
+    connections = Connections(rabbitmq_url)
     await connections.start()
     outbox = Outbox(meetings.collection, connections.publisher, expand(meetings.read, MARKER_KEY), clock)
-    amqp = await aio_pika.connect(fresh_vhost)
+    amqp = await aio_pika.connect(rabbitmq_url)
     channel = await amqp.channel()
+    told = await channel.get_queue(BOOKING_SERVICE_MEETINGS.queue)
+    await told.purge()
     async with httpx.AsyncClient(trust_env=False) as to_zoom:
         yield World(
             clock,
@@ -45,7 +55,7 @@ async def world(
             Scans(database),
             outbox,
             ZoomMeetings(to_zoom, clock),
-            await channel.get_queue(BOOKING_SERVICE_MEETINGS.queue),
+            told,
         )
     await amqp.close()
     await connections.close()

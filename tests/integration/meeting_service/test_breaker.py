@@ -42,7 +42,7 @@ def replica(world: World) -> Replica:
     outages = Outages(stored)
     within = WithinBudget(world.zoom, DailyBudget(stored, world.clock), world.clock)
     zoom = BehindBreaker(within, outages, world.clock)
-    prober = Prober(world.zoom, outages, zoom.last_access, world.meetings, world.clock)
+    prober = Prober(world.zoom, outages, zoom.last_access, world.nudges, world.clock)
     return Replica(zoom, prober, DueWork(outages.collection, LEASE, world.clock))
 
 
@@ -279,7 +279,7 @@ async def test_nobody_probes_with_a_token_of_a_connection_that_was_ended_during_
     event: Event[ZoomDisconnected] = sample("zoom.disconnected.v1")
     ended = event.data.connection.model_copy(update={"id": (await access(world)).connection_id})
     data = event.data.model_copy(update={"connection": ended})
-    await world.handlers(one.zoom.forget).drop_tokens_on_zoom_disconnected(replace(event, data=data))
+    await world.handlers(one.zoom.forget).drop_tokens(replace(event, data=data))
     world.clock.advance(minutes=1)
     assert await one.probe()
     assert await world.calls("get_meeting") == calls

@@ -48,7 +48,7 @@ def body(world: World, starts_in: timedelta) -> dict[str, Any]:
     return {"topic": "Intro", "type": 2, "start_time": start, "duration": 30, "timezone": "UTC", "agenda": ""}
 
 
-async def test_what_is_beyond_the_budget_waits_for_midnight_without_asking_zoom(world: World):
+async def test_b13_what_is_beyond_the_budget_waits_for_midnight_without_asking_zoom(world: World):
     await use(world, CHANGES_A_DAY)
     await world.book()
     await world.work(replica(world))
@@ -63,7 +63,7 @@ async def test_what_is_beyond_the_budget_waits_for_midnight_without_asking_zoom(
     assert await used(world) == [CHANGES_A_DAY, 1]
 
 
-async def test_the_reserve_is_for_what_starts_soon(world: World):
+async def test_b13_the_reserve_is_for_what_starts_soon(world: World):
     await use(world, CHANGES_A_DAY - RESERVE)
     with pytest.raises(Refused, match="starts soon"):
         await replica(world).create(await access(world), body(world, FAR))
@@ -85,7 +85,7 @@ async def test_what_waits_for_midnight_does_not_once_it_is_moved_to_where_the_re
     assert await world.told_types() == ["meeting.ready.v1"]
 
 
-async def test_two_replicas_share_one_budget(world: World):
+async def test_b13_two_replicas_share_one_budget(world: World):
     replicas = [budget(world), budget(world)]
     taken = await asyncio.gather(*(replicas[n % 2].take("host-1", 90) for n in range(CHANGES_A_DAY)))
     assert sum(day is not None for day in taken) == 90

@@ -20,7 +20,7 @@ async def hint(world: World, event: Event[ZoomMeetingChanged]) -> None:
     await world.handlers().look_on_zoom_meeting_changed(event)
 
 
-async def test_our_own_change_costs_one_look_however_often_it_is_reported_and_is_told_to_nobody(world: World):
+async def test_b3_our_own_change_costs_one_look_however_often_it_is_reported_and_is_told_to_nobody(world: World):
     await world.book()
     await world.work()
     (meeting,) = await world.at_zoom()
@@ -33,7 +33,7 @@ async def test_our_own_change_costs_one_look_however_often_it_is_reported_and_is
     assert await world.work() == 0
 
 
-async def test_a_meeting_deleted_inside_zoom_is_made_anew_and_told_once(world: World):
+async def test_f49_b3_a_meeting_deleted_inside_zoom_is_made_anew_and_told_once(world: World):
     session = await world.book()
     await world.work()
     (meeting,) = await world.at_zoom()
@@ -48,7 +48,7 @@ async def test_a_meeting_deleted_inside_zoom_is_made_anew_and_told_once(world: W
     assert (ready.data.change, ready.data.meeting.id, ready.data.meeting.generation) == ("replaced", anew["id"], 2)
 
 
-async def test_a_passcode_changed_inside_zoom_is_pulled_and_told_once(world: World):
+async def test_f49_b3_a_passcode_changed_inside_zoom_is_pulled_and_told_once(world: World):
     await world.book()
     await world.work()
     (meeting,) = await world.at_zoom()
@@ -66,7 +66,9 @@ async def test_a_passcode_changed_inside_zoom_is_pulled_and_told_once(world: Wor
 @pytest.mark.parametrize(
     "change", [{"start_time": "2029-03-09T09:00:00Z"}, {"topic": "Another talk"}, {"duration": 60}]
 )
-async def test_what_the_booking_owns_is_restored_in_zoom_and_told_to_nobody(world: World, change: dict[str, object]):
+async def test_f49_b3_what_the_booking_owns_is_restored_in_zoom_and_told_to_nobody(
+    world: World, change: dict[str, object]
+):
     session = await world.book()
     await world.work()
     (meeting,) = await world.at_zoom()
@@ -93,7 +95,9 @@ async def test_a_mark_that_the_host_removed_is_put_back(world: World):
     assert restored["agenda"] == meeting["agenda"]
 
 
-async def test_a_time_moved_inside_zoom_is_flagged_where_the_event_type_wants_it_until_the_booking_moves(world: World):
+async def test_f49_b3_a_time_moved_inside_zoom_is_flagged_where_the_event_type_wants_it_until_the_booking_moves(
+    world: World,
+):
     session = await world.book(zoom=FLAG)
     await world.work()
     (meeting,) = await world.at_zoom()

@@ -31,7 +31,7 @@ async def past_the_doubt(world: World) -> None:
     world.clock.advance(seconds=DOUBT_LASTS.total_seconds() + 1)
 
 
-async def test_a_create_whose_answer_is_lost_is_adopted_and_never_posted_again(world: World):
+async def test_b4_a_create_whose_answer_is_lost_is_adopted_and_never_posted_again(world: World):
     await world.app.fault("create_meeting", "answer_lost")
     session = await world.book()
     await world.work()
@@ -47,7 +47,7 @@ async def test_a_create_whose_answer_is_lost_is_adopted_and_never_posted_again(w
     assert await world.calls("create_meeting") == 1
 
 
-async def test_a_create_that_zoom_commits_late_is_adopted(world: World):
+async def test_b4_a_create_that_zoom_commits_late_is_adopted(world: World):
     await world.app.fault("create_meeting", "late_commit", delay_seconds=5)
     await world.book()
     await world.work()
@@ -72,7 +72,7 @@ async def test_a_5xx_is_in_doubt_and_posted_again_only_after_looking(world: Worl
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before the post", "after the post"])
-async def test_a_process_that_dies_around_the_create_leaves_one_meeting(world: World, *, after: bool):
+async def test_b4_a_process_that_dies_around_the_create_leaves_one_meeting(world: World, *, after: bool):
     session = await world.book()
     with pytest.raises(Crash):
         await world.work(Dying(world.zoom, after=after))
@@ -84,7 +84,7 @@ async def test_a_process_that_dies_around_the_create_leaves_one_meeting(world: W
     assert await world.told_types() == ["meeting.ready.v1"]
 
 
-async def test_a_cancel_while_a_create_is_in_doubt_finds_the_meeting_first_and_then_deletes_it(world: World):
+async def test_b5_a_cancel_while_a_create_is_in_doubt_finds_the_meeting_first_and_then_deletes_it(world: World):
     await world.app.fault("create_meeting", "answer_lost")
     session = await world.book()
     await world.work()
@@ -125,7 +125,7 @@ async def test_a_session_that_began_before_its_create_took_effect_gets_its_link(
     assert await world.told_types() == ["meeting.ready.v1"]
 
 
-async def test_without_the_list_scope_a_create_stays_in_doubt_and_is_never_posted_twice(world: World):
+async def test_b4_without_the_list_scope_a_create_stays_in_doubt_and_is_never_posted_twice(world: World):
     scopes = ["meeting:write:meeting", "meeting:update:meeting", "meeting:delete:meeting", "meeting:read:meeting"]
     await world.app.control("POST", "/users", json={"id": "host-1", "scopes": scopes})
     world.tokens.host = await world.app.host("host-1")
@@ -159,7 +159,7 @@ async def test_a_twin_with_our_mark_is_removed_when_one_is_adopted(world: World)
     assert state.meeting.id == ours["id"]
 
 
-async def test_who_lost_the_lease_stores_nothing(world: World):
+async def test_b5_who_lost_the_lease_stores_nothing(world: World):
     session = await world.book()
     frozen = await world.due().claim()
     assert frozen
@@ -221,7 +221,7 @@ async def test_nobody_is_told_of_a_meeting_whose_delete_is_in_doubt(world: World
     assert told.data.meeting.id == meeting["id"]
 
 
-async def test_who_comes_just_before_the_meeting_is_deleted_keeps_it(world: World, monkeypatch: pytest.MonkeyPatch):
+async def test_f27_who_comes_just_before_the_meeting_is_deleted_keeps_it(world: World, monkeypatch: pytest.MonkeyPatch):
     session = await world.book()
     await world.work()
     (meeting,) = await world.at_zoom()

@@ -21,7 +21,7 @@ async def booked_too_early(world: World) -> None:
     world.tokens.refusal = Refused("zoom_never_connected", "Its owner must connect Zoom.")
 
 
-async def test_a_booking_from_before_the_first_connection_is_told_how_to_ask_for_its_link(world: World):
+async def test_f50_b2_a_booking_from_before_the_first_connection_is_told_how_to_ask_for_its_link(world: World):
     await booked_too_early(world)
     await world.book()
     await world.work()

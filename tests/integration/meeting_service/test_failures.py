@@ -64,7 +64,7 @@ async def test_a_failure_is_told_once_however_often_it_repeats(world: World):
     assert (meeting["start_time"], meeting["duration"]) == at(session)
 
 
-async def test_the_daily_limit_of_a_host_parks_until_midnight_utc(world: World):
+async def test_b13_the_daily_limit_of_a_host_parks_until_midnight_utc(world: World):
     await world.app.fault("create_meeting", "rate_limited_host")
     await world.book()
     await world.work()
@@ -149,7 +149,7 @@ async def test_what_zoom_refuses_is_tried_again_when_the_booking_changes(world: 
     assert await world.told_types() == ["meeting.ready.v1"]
 
 
-async def test_an_xml_error_body_is_understood_by_its_status(world: World):
+async def test_api10_an_xml_error_body_is_understood_by_its_status(world: World):
     await world.app.fault("create_meeting", "xml_error")
     await world.book()
     await world.work()

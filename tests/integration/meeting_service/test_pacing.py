@@ -74,6 +74,9 @@ class TokensOfTwo:
     async def to_change(self, organization_id: str, _connection_id: str) -> Access:
         return self.of_others.get(organization_id, self.access)
 
+    async def to_withdraw(self, organization_id: str, connection_id: str) -> Access:
+        return await self.to_change(organization_id, connection_id)
+
     async def replace_refused(self, _organization_id: str, refused: Access) -> Access:
         return refused
 

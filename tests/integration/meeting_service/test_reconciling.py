@@ -5,7 +5,7 @@ from datetime import timedelta
 from tests.integration.meeting_service.world import MARKER_KEY, World, at
 
 
-async def test_a_booking_gets_one_meeting_of_its_own_and_everybody_is_told(world: World):
+async def test_f26_f30_f32_a_booking_gets_one_meeting_of_its_own_and_everybody_is_told(world: World):
     session = await world.book()
     await world.work()
     (meeting,) = await world.at_zoom()
@@ -23,7 +23,18 @@ async def test_a_booking_gets_one_meeting_of_its_own_and_everybody_is_told(world
     assert ready.data.meeting.dial_in
 
 
-async def test_a_reschedule_moves_the_meeting_and_keeps_the_link(world: World):
+async def test_f69_a_link_is_told_with_when_zoom_was_connected_for_it(world: World):
+    connected_at = world.clock() - timedelta(days=3)
+    world.tokens.connected_at = connected_at
+    session = await world.book()
+    await world.work()
+    world.tokens.connected_at = world.clock()
+    await world.reschedule(session)
+    await world.work()
+    assert [told.data.meeting.connected_at for told in await world.told()] == [connected_at, connected_at]
+
+
+async def test_f45_f46_a_reschedule_moves_the_meeting_and_keeps_the_link(world: World):
     session = await world.book()
     await world.work()
     (before,) = await world.told()
@@ -38,7 +49,7 @@ async def test_a_reschedule_moves_the_meeting_and_keeps_the_link(world: World):
     assert after.data.meeting.revision > before.data.meeting.revision
 
 
-async def test_reschedules_that_arrive_together_are_one_update(world: World):
+async def test_b13_reschedules_that_arrive_together_are_one_update(world: World):
     session = await world.book()
     await world.work()
     for _ in range(5):
@@ -49,7 +60,7 @@ async def test_reschedules_that_arrive_together_are_one_update(world: World):
     assert (meeting["start_time"], meeting["duration"]) == at(session)
 
 
-async def test_a_cancel_deletes_the_meeting_and_says_so(world: World):
+async def test_f48_a_cancel_deletes_the_meeting_and_says_so(world: World):
     session = await world.book()
     await world.work()
     (ready,) = await world.told()
@@ -61,7 +72,7 @@ async def test_a_cancel_deletes_the_meeting_and_says_so(world: World):
     assert canceled.data.meeting.id == ready.data.meeting.id
 
 
-async def test_a_cancel_that_comes_first_makes_the_late_booking_a_no_op(world: World):
+async def test_b5_a_cancel_that_comes_first_makes_the_late_booking_a_no_op(world: World):
     session = world.session()
     await world.cancel(session)
     assert not await world.meetings.desire(session, world.booking(session.revision), world.clock())
@@ -69,7 +80,7 @@ async def test_a_cancel_that_comes_first_makes_the_late_booking_a_no_op(world: W
     assert await world.calls("create_meeting") == 0
 
 
-async def test_old_and_repeated_events_change_nothing(world: World):
+async def test_b5_old_and_repeated_events_change_nothing(world: World):
     session = await world.book()
     moved = await world.reschedule(session)
     await world.work()
@@ -80,7 +91,7 @@ async def test_old_and_repeated_events_change_nothing(world: World):
     assert await world.told() == []
 
 
-async def test_a_session_without_zoom_makes_no_call(world: World):
+async def test_f25_a_session_without_zoom_makes_no_call(world: World):
     location = world.session().location.model_copy(update={"kind": "phone", "detail": "+49 30 1234"})
     await world.book(location=location)
     await world.work()
@@ -102,7 +113,7 @@ async def test_a_meeting_that_the_host_deleted_is_never_updated_but_replaced(wor
     assert (ready.data.change, ready.data.meeting.generation) == ("replaced", 2)
 
 
-async def test_deleting_what_the_host_deleted_already_is_done(world: World):
+async def test_f48_deleting_what_the_host_deleted_already_is_done(world: World):
     session = await world.book()
     await world.work()
     (meeting,) = await world.at_zoom()
@@ -152,7 +163,7 @@ async def test_a_change_that_arrives_while_zoom_is_called_is_carried_out_after_i
     assert (meeting["start_time"], meeting["duration"]) == at(moved)
 
 
-async def test_rapid_reschedules_cost_two_updates_and_end_at_the_last_time(world: World):
+async def test_b5_rapid_reschedules_cost_two_updates_and_end_at_the_last_time(world: World):
     session = await world.book()
     await world.work()
     moved = session

@@ -1,18 +1,18 @@
 """What is owed to Zoom survives a broken connection, whatever it is and whatever it waits for, and is carried out."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import pytest
 
 from convoke.contracts import Session, ZoomConnected
 from convoke.contracts.meetings import FailureCode
 from convoke.messaging.cloudevents import Event
-from meeting_service.domain.meeting import WAITS_FOR_PEOPLE
-from meeting_service.ports import Refused
+from meeting_service.domain.reasons import WAITS_FOR_PEOPLE
+from meeting_service.ports import Access, Refused
 from tests.integration.meeting_service.test_failures import connected, handlers
 from tests.integration.meeting_service.test_overtaken import Interrupted
-from tests.integration.meeting_service.world import World, at
+from tests.integration.meeting_service.world import TokensOfHost, World, at
 
 Owing = Callable[[World], Awaitable[Session]]
 
@@ -162,3 +162,26 @@ async def test_another_zoom_user_is_not_held_to_the_first_ones_daily_limit(world
     meeting = (await world.state(session)).meeting
     assert meeting is not None
     assert meeting.zoom_user_id == "host-2"
+
+
+@dataclass
+class TokensKeptOfALeftOne(TokensOfHost):
+    """What is kept says that the connection is being left; its owner has connected again since."""
+
+    async def to_change(self, organization_id: str, connection_id: str) -> Access:
+        return replace(await super().to_change(organization_id, connection_id), is_left=True)
+
+    async def to_withdraw(self, organization_id: str, connection_id: str) -> Access:
+        return await super().to_change(organization_id, connection_id)
+
+
+async def test_f67_a_mark_that_is_set_after_the_owner_has_connected_again_deletes_nothing(world: World):
+    session = await world.book()
+    await world.work()
+    [meeting] = await world.at_zoom()
+    late = {"leaving": meeting["id"], "due_at": world.clock()}  # as Endings.withdraw leaves it
+    await world.meetings.collection.update_one({"_id": session.id}, {"$set": late, "$inc": {"wakes": 1}})
+    world.tokens = TokensKeptOfALeftOne(world.app, world.tokens.host)
+    await world.work()
+    assert [left["id"] for left in await world.at_zoom()] == [meeting["id"]]
+    assert (await world.state(session)).leaving is None

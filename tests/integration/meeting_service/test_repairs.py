@@ -32,7 +32,14 @@ def connection(world: World) -> Connection:
 
 
 def repairs(world: World, connected: Connection | None = None) -> Repairs:
-    return Repairs(world.meetings, Standing(connected or connection(world)), MARKER_KEY, world.clock, wake=lambda: None)
+    return Repairs(
+        world.meetings,
+        world.nudges,
+        Standing(connected or connection(world)),
+        MARKER_KEY,
+        clock=world.clock,
+        wake=lambda: None,
+    )
 
 
 def scope(session: Session) -> Scope:
@@ -55,7 +62,7 @@ async def book_another(world: World, number: int) -> Session:
     return session
 
 
-async def test_earlier_bookings_get_their_links_on_request_and_no_others(world: World):
+async def test_f50_b2_earlier_bookings_get_their_links_on_request_and_no_others(world: World):
     session = await book_earlier(world)
     assert await repairs(world).plan(scope(session)) == RepairPlan(earlier_links=1, people_to_mail_about_earlier=PEOPLE)
     begun = await repairs(world).run(scope(session), include_earlier=False)
@@ -92,7 +99,7 @@ async def test_what_is_included_while_zoom_is_disconnected_is_made_on_connecting
     assert len(await world.at_zoom()) == 1
 
 
-async def test_what_was_planned_is_what_is_done(world: World):
+async def test_b1_what_was_planned_is_what_is_done(world: World):
     """One of each, all owed through a broken connection."""
     to_move, to_cancel = [await book_another(world, number) for number in range(2)]
     await world.work()

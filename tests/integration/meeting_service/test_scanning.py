@@ -41,7 +41,7 @@ async def test_where_all_is_well_there_is_no_difference(world: World):
     assert (result.listed, result.compared, result.differences, result.failure) == (1, 1, (), None)
 
 
-async def test_a_twin_that_comes_to_light_after_the_doubt_is_gone_two_minutes_later(world: World):
+async def test_b4_a_twin_that_comes_to_light_after_the_doubt_is_gone_two_minutes_later(world: World):
     """D5: the first POST takes effect only after it was looked for and a second one was sent."""
     await world.app.fault("create_meeting", "status", status=503)
     session = await world.book()
@@ -63,7 +63,7 @@ async def test_a_twin_is_deleted_although_the_sessions_own_meeting_cannot_be_loo
     session = await world.book()
     await world.work()
     (kept,) = await world.at_zoom()
-    await world.meetings.look_again_at(session.id, world.clock())
+    await world.nudges.look_again_at(session.id, world.clock())
     await world.work()
     await world.tokens.host.create(topic=session.title, start_time=at(session)[0], agenda=kept["agenda"])
     assert await kinds(world) == ["twin"]
@@ -87,7 +87,7 @@ async def test_a_twin_that_comes_still_later_is_gone_after_a_quarter_of_an_hour(
     assert [meeting["id"] for meeting in await world.at_zoom()] == [kept["id"]]
 
 
-async def test_what_zoom_deleted_without_a_word_is_made_anew(world: World):
+async def test_b3_what_zoom_deleted_without_a_word_is_made_anew(world: World):
     session = await world.book()
     await world.work()
     (meeting,) = await world.at_zoom()
@@ -99,7 +99,7 @@ async def test_what_zoom_deleted_without_a_word_is_made_anew(world: World):
     assert await kinds(world) == []
 
 
-async def test_what_was_moved_in_zoom_without_a_word_is_restored(world: World):
+async def test_b3_what_was_moved_in_zoom_without_a_word_is_restored(world: World):
     session = await world.book()
     await world.work()
     (meeting,) = await world.at_zoom()
@@ -292,7 +292,7 @@ async def audited(world: World, *, repair: bool = False) -> list[str]:
     return [text for finding in [one async for one in audit.run(None, repair=repair)] for text in finding.differences]
 
 
-async def test_an_audit_explains_each_difference_changes_nothing_and_repairs_on_request(world: World):
+async def test_b21_an_audit_explains_each_difference_changes_nothing_and_repairs_on_request(world: World):
     lost = await world.book()
     await world.work()
     assert await audited(world) == []
@@ -313,7 +313,7 @@ async def test_an_audit_explains_each_difference_changes_nothing_and_repairs_on_
     assert await audited(world) == []
 
 
-async def test_an_audit_logs_its_one_number(world: World, capsys: pytest.CaptureFixture[str]):
+async def test_b21_an_audit_logs_its_one_number(world: World, capsys: pytest.CaptureFixture[str]):
     await world.book()
     assert len(await audited(world)) == 1
     (line,) = [line for line in capsys.readouterr().out.splitlines() if "audit.done" in line]

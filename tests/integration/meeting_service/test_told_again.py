@@ -25,7 +25,7 @@ async def nothing_left(world: World) -> bool:
     return await world.meetings.collection.find_one({"outbox.0": {"$exists": True}}) is None
 
 
-async def test_a_link_is_told_again_under_its_own_id_with_what_changed_last_first(world: World, fresh_vhost: str):
+async def test_a_link_is_told_again_under_its_own_id_with_what_changed_last_first(world: World, rabbitmq_url: str):
     session = await world.book()
     await world.work()
     [created] = await world.told()
@@ -33,21 +33,21 @@ async def test_a_link_is_told_again_under_its_own_id_with_what_changed_last_firs
     world.clock.advance(seconds=1)
     await world.work()
     [moved] = await world.told()
-    again = await told_again(world, fresh_vhost)
+    again = await told_again(world, rabbitmq_url)
     assert [event.id for event in again] == [moved.id, created.id]
     assert again[0].data == moved.data
     assert again[1].data.meeting == moved.data.meeting
     assert {event.id for event in await world.told()} == {moved.id, created.id}
 
 
-async def test_of_a_meeting_that_is_gone_only_its_end_is_told_again(world: World, fresh_vhost: str):
+async def test_of_a_meeting_that_is_gone_only_its_end_is_told_again(world: World, rabbitmq_url: str):
     session = await world.book()
     await world.work()
     await world.cancel(session)
     await world.work()
     told = await world.told()
     assert [event.data.event_type for event in told] == ["meeting.ready.v1", "meeting.canceled.v1"]
-    [again] = await told_again(world, fresh_vhost)
+    [again] = await told_again(world, rabbitmq_url)
     assert (again.id, again.data) == (told[1].id, told[1].data)
 
 

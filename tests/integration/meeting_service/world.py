@@ -14,7 +14,8 @@ from convoke.messaging.outbox import Outbox
 from meeting_service.domain.marker import MarkerKey
 from meeting_service.domain.meeting import SessionMeeting
 from meeting_service.handlers import Handlers
-from meeting_service.mongo import Meetings
+from meeting_service.mongo.meetings import Meetings
+from meeting_service.mongo.nudges import Nudges
 from meeting_service.ports import EVER, Access, AccessTokens, Refused, Zoom
 from meeting_service.reconcile.reconciler import Reconciler
 from meeting_service.scan.scanner import LEASE, Scanner
@@ -50,6 +51,7 @@ class TokensOfHost:
     replaced: int = 0
     replaces_with_better: bool = True
     connected_since: datetime = EVER
+    connected_at: datetime | None = None
     zoom_account_id: str = "account-pro"
     plan: str = "licensed"
 
@@ -58,6 +60,9 @@ class TokensOfHost:
 
     async def to_change(self, _organization_id: str, _connection_id: str) -> Access:
         return self._access()
+
+    async def to_withdraw(self, organization_id: str, connection_id: str) -> Access:
+        return await self.to_change(organization_id, connection_id)
 
     async def replace_refused(self, _organization_id: str, _refused: Access) -> Access:
         self.replaced += 1
@@ -78,6 +83,7 @@ class TokensOfHost:
             self.connected_since,
             self.zoom_account_id,
             self.plan,
+            connected_at=self.connected_at,
         )
 
 
@@ -125,16 +131,20 @@ class World:
     def due(self) -> DueWork:
         return DueWork(self.meetings.collection, timedelta(seconds=20), self.clock)
 
+    @property
+    def nudges(self) -> Nudges:
+        return Nudges(self.meetings.collection)
+
     def reconciler(self, zoom: Zoom | None = None, tokens: AccessTokens | None = None) -> Reconciler:
         return Reconciler(
             self.meetings, self.scans, zoom or self.zoom, tokens or self.tokens, MARKER_KEY, self.outbox, self.clock
         )
 
     def handlers(self, forget_access: Callable[[str], None] = lambda _: None) -> Handlers:
-        return Handlers(self.meetings, self.scans, self.clock, lambda: None, lambda _: None, forget_access)
+        return Handlers(self.meetings, self.nudges, self.scans, self.clock, lambda: None, lambda _: None, forget_access)
 
     def scanner(self) -> Scanner:
-        return Scanner(self.scans, self.meetings, self.zoom, self.tokens, MARKER_KEY, self.clock)
+        return Scanner(self.scans, self.meetings, self.nudges, self.zoom, self.tokens, MARKER_KEY, self.clock)
 
     async def scan(self) -> int:
         """Make the scans that are due now; returns how many."""

@@ -20,7 +20,7 @@ async def mailed(mail_server: MailServer, story: Story, times: int) -> None:
     await eventually(lambda: mail_server.copies(*sides) == [times, times])
 
 
-async def test_a_ready_meeting_mails_both_sides_and_tells_the_booking(
+async def test_f34_f35_a_ready_meeting_mails_both_sides_and_tells_the_booking(
     publish: Publish, mail_server: MailServer, notifications: Notifications
 ) -> None:
     """The first mail leaves when Zoom has accepted the time: one to each side, with link, passcode and calendar."""
@@ -55,7 +55,7 @@ async def test_a_booking_with_zoom_is_not_mailed_before_its_meeting_is_ready(
     await mailed(mail_server, story, 1)
 
 
-async def test_a_booking_by_phone_is_mailed_at_once(publish: Publish, mail_server: MailServer) -> None:
+async def test_f25_a_booking_by_phone_is_mailed_at_once(publish: Publish, mail_server: MailServer) -> None:
     """A booking without Zoom waits for nobody."""
     story = Story(location=PHONE)
     await publish(story.created())
@@ -163,7 +163,7 @@ async def test_another_link_at_the_same_time_is_told(publish: Publish, mail_serv
     assert event_of(mail)["SEQUENCE"] == 1
 
 
-async def test_a_passcode_that_was_changed_inside_zoom_is_mailed_once_and_a_flagged_change_is_not(
+async def test_f49_b3_a_passcode_that_was_changed_inside_zoom_is_mailed_once_and_a_flagged_change_is_not(
     publish: Publish, mail_server: MailServer, collection: Collection
 ) -> None:
     """The booking's revision stays the same: what counts is whether the way in is another one."""

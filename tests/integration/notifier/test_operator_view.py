@@ -17,7 +17,7 @@ from convoke.identity import ALGORITHM, ISSUER, TokenVerifier
 from convoke.problems import answer_with_problems
 from convoke.vault import Vault
 from notifier.http import deliveries_router
-from notifier.mongo import Correspondences
+from notifier.mongo.correspondence import Correspondences
 from notifier.settings import Settings
 from tests.integration.notifier.conftest import Publish, settled
 from tests.unit.notifier.bookings import JOIN_URL, PASSCODE, Story

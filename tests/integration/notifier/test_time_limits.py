@@ -11,7 +11,7 @@ from pydantic import SecretStr
 from convoke.clock import Clock, utc_now
 from convoke.ids import new_id
 from notifier import smtp
-from notifier.mongo import LEASE
+from notifier.mongo.correspondence import LEASE
 from notifier.settings import smtp_server
 from notifier.smtp import Deferred, InDoubt, SmtpPost, Unreachable
 from tests.integration.notifier.mail_server import MailServer

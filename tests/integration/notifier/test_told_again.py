@@ -58,12 +58,14 @@ async def test_a_booking_and_a_link_that_are_heard_again_mail_nobody_again(
 
 
 async def test_a_mail_that_was_lost_with_its_events_is_made_up_for_with_its_reason(
-    publish: Publish, mail_server: MailServer
+    publish: Publish, mail_server: MailServer, notifications: Notifications
 ):
     """A replay tells the cancellation first, then, with the same snapshot, what came before it."""
-    first = Story()
+    first, marker = Story(), Story()
     gone = first.next(canceled=True)
-    await publish(gone.canceled_event("Ill"), gone.created())
+    await publish(gone.canceled_event("Ill"))
     await eventually(lambda: mail_server.copies(first.host_email, first.invitee_email) == [1, 1])
+    await publish(gone.created(), marker.created(), marker.ready())
+    await eventually(lambda: len(notifications(marker)) == 2)
     [mail] = mail_server.mails_to(first.invitee_email)
     assert "Ill" in text_of(mail)

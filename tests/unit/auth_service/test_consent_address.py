@@ -15,6 +15,7 @@ NEEDED = {
     "JWT_SIGNING_KEYS": KEY,
     "ZOOM_CLIENT_ID": "id",
     "ZOOM_CLIENT_SECRET": "secret",
+    "MEETING_SERVICE_URL": "http://127.0.0.1:9",
     "ZOOM_OAUTH_URL": "http://zoom-sandbox:8010",
 }
 

@@ -8,7 +8,8 @@ from auth_service.domain.authorizations import code_challenge, new_code_verifier
 from auth_service.domain.clients import NOBODY, Client, UnknownScope, check_tenant_scopes, hash_of, new_secret
 from auth_service.domain.connections import ahead_of, retry_at, while_idle
 from auth_service.domain.scopes import NEEDED_SCOPES, missing_scopes
-from auth_service.http.pages import Page, written
+from auth_service.http.outcomes import Outcome
+from auth_service.http.pages import Pages
 
 NOW = datetime(2030, 5, 6, 12, tzinfo=UTC)
 
@@ -78,14 +79,15 @@ def test_a_client_accepts_its_own_secret_and_nobody_accepts_anything():
         ("bookings.read", "everything"),
     ],
 )
-def test_an_api_client_gets_no_scope_that_is_not_for_tenants(scopes: tuple[str, ...]):
+def test_asvs_10_2_3_an_api_client_gets_no_scope_that_is_not_for_tenants(scopes: tuple[str, ...]):
     with pytest.raises(UnknownScope):
         check_tenant_scopes(scopes)
 
 
-def test_a_page_shows_what_it_is_given_as_text():
-    body = bytes(written(Page(200, "<script>", "a & b", (("<h>", ("<li>",)),))).body).decode()
+def test_asvs_1_3_7_a_page_shows_what_it_is_given_as_text():
+    outcome = Outcome("failed", "x", 400, "<script>", "a & b", "<i>")
+    body = bytes(Pages(None, None).ended(outcome).body).decode()
     assert "<script>" not in body
     assert "&lt;script&gt;" in body
     assert "a &amp; b" in body
-    assert "&lt;li&gt;" in body
+    assert "&lt;i&gt;" in body

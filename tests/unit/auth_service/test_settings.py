@@ -16,6 +16,7 @@ ENVIRONMENT = {
     "JWT_SIGNING_KEYS": f"a={KEY}",
     "ZOOM_CLIENT_ID": "id",
     "ZOOM_CLIENT_SECRET": "secret",
+    "MEETING_SERVICE_URL": "http://meetings.example",
 }
 
 
@@ -43,6 +44,9 @@ def test_service_clients_are_read_also_where_a_secret_holds_equals_signs_or_ther
         ("JWT_SIGNING_KEYS", "canary"),
         ("ZOOM_OAUTH_URL", "canary"),
         ("PUBLIC_URL", "canary.example"),
+        ("SUPPORT_URL", "javascript:canary"),
+        ("SUPPORT_URL", "canary@support.example"),
+        ("CONNECT_URL", "canary"),
     ],
 )
 def test_a_wrong_setting_is_named_and_not_shown(name: str, value: str):

@@ -123,6 +123,10 @@ async def test_what_is_no_clear_answer_leaves_the_outcome_open(answer: httpx.Res
         (401, {"reason": "Invalid client_id or client_secret", "error": "invalid_client"}, AppRefused),
         (400, {"reason": "Redirect URI mismatch", "error": "invalid_request"}, AppRefused),
         (400, {"reason": "Bad request", "error": "invalid_request"}, AppRefused),
+        (400, {"reason": "The app is disabled. (4,717)", "error": "invalid_grant"}, GrantRefused),
+        (400, {"reason": "Token scopes differ (4,711)", "error": "invalid_request"}, GrantRefused),
+        (401, {"reason": "Disabled by the admin", "error": "invalid_request", "code": 4738}, GrantRefused),
+        (400, {"reason": "The app is disabled. (4,717)", "error": "invalid_request"}, AppRefused),
         (404, [], AppRefused),
         (302, {}, AppRefused),
     ],
@@ -132,7 +136,7 @@ async def test_a_refusal_is_told_apart_by_what_to_do_next(status: int, body: Any
         await zoom_that_answers(httpx.Response(status, json=body)).refresh("r")
 
 
-async def test_a_redirect_is_not_followed_and_nothing_secret_is_in_an_address():
+async def test_rfc9700_a_redirect_is_not_followed_and_nothing_secret_is_in_an_address():
     seen: list[httpx.Request] = []
     moved = httpx.Response(307, headers={"location": "https://evil.example/"})
     with pytest.raises(AppRefused):
@@ -160,6 +164,7 @@ async def test_a_zoom_user_has_a_plan_or_an_unknown_one(kind: int | None, plan: 
 ME_FAILURES: list[tuple[Callable[[], httpx.Response], type[Exception]]] = [
     (lambda: httpx.Response(400, json={"code": 4711, "message": "does not contain scopes"}), AccessRefused),
     (lambda: httpx.Response(401, text="<result/>"), AccessRefused),
+    (lambda: httpx.Response(401, json={"code": 124, "message": "Invalid access token."}), GrantRefused),
     (lambda: httpx.Response(503), ZoomUnavailable),
     (lambda: httpx.Response(200, json={"email": "no id"}), ZoomUnavailable),
 ]

@@ -1,6 +1,5 @@
 """Every answer that is no success is a problem document, and the paths for operators say what is wrong."""
 
-import json
 from collections.abc import AsyncIterator
 
 import httpx
@@ -16,8 +15,10 @@ from convoke.health import health_router
 from convoke.lifecycle import Lifecycle
 from convoke.messaging.connections import Connections
 from convoke.problems import FieldError, Problem
-from convoke.serving import LARGEST_REQUEST, http_app
+from convoke.serving import LARGEST_REQUEST, http_app, server_config
+from convoke.settings import ServiceSettings, load
 from convoke.tracing import current_traceparent
+from tests.unit.convoke.test_settings import VALID
 
 NOWHERE = "127.0.0.1:9"
 TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -159,7 +160,7 @@ def in_chunks(size: int) -> AsyncIterator[bytes]:
 
 @pytest.mark.parametrize("path", ["/things/1", "/raw"])
 @pytest.mark.parametrize("chunked", [False, True], ids=["with its length", "in chunks"])
-async def test_a_body_that_is_too_large_is_413(client: httpx.AsyncClient, path: str, *, chunked: bool):
+async def test_api4_a_body_that_is_too_large_is_413(client: httpx.AsyncClient, path: str, *, chunked: bool):
     size = LARGEST_REQUEST + 1
     answer = await client.post(path, content=in_chunks(size) if chunked else b" " * size)
     assert ("content-length" in answer.request.headers) is not chunked
@@ -194,7 +195,7 @@ async def test_a_database_that_is_away_is_503_and_when_to_come_again(client: htt
     assert "10.0.0.1" not in answer.text
 
 
-async def test_what_nobody_foresaw_is_500_without_a_word_of_it_and_logged_once(client: httpx.AsyncClient):
+async def test_api8_what_nobody_foresaw_is_500_without_a_word_of_it_and_logged_once(client: httpx.AsyncClient):
     with capture_logs() as lines:
         answer = await client.get("/errors/unforeseen")
     problem_of(answer, 500, "internal-error")
@@ -258,5 +259,14 @@ async def test_metrics_are_in_the_form_that_prometheus_reads(client: httpx.Async
 async def test_the_description_of_the_paths_tells_of_the_problems(client: httpx.AsyncClient):
     description = (await client.get("/openapi.json")).json()
     answers = description["paths"]["/things/{number}"]["post"]["responses"]
-    assert {"4XX", "503"} <= set(answers)
-    assert "ProblemDocument" in json.dumps(answers["4XX"])
+    told = {status: answer for status, answer in answers.items() if status != "200"}
+    assert set(told) == {"400", "413", "422", "503"}
+    schema = {"schema": {"$ref": "#/components/schemas/ProblemDocument"}}
+    assert all(answer["content"] == {"application/problem+json": schema} for answer in told.values())
+    assert {"ProblemDocument", "FieldError"} <= set(description["components"]["schemas"])
+
+
+def test_an_idle_connection_is_left_open_longer_than_a_caller_would_use_it_again():
+    """Else the server closes it just as the next request is sent, and that request is lost."""
+    served = server_config(FastAPI(), load(ServiceSettings, VALID))
+    assert served.timeout_keep_alive > (httpx.Limits().keepalive_expiry or 0)

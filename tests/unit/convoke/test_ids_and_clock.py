@@ -12,7 +12,7 @@ from convoke.ids import new_id, new_token
 
 
 @pytest.mark.parametrize("prefix", ["bkg", "evt"])
-def test_an_id_is_its_prefix_and_128_bits_in_base32(prefix: str):
+def test_asvs_11_5_1_an_id_is_its_prefix_and_128_bits_in_base32(prefix: str):
     assert re.fullmatch(rf"{prefix}_[a-z2-7]{{26}}", new_id(prefix))
 
 
@@ -20,7 +20,7 @@ def test_an_id_is_one_on_the_wire():
     assert TypeAdapter(Id).validate_python(new_id("erasure"))
 
 
-def test_a_token_is_192_bits_that_are_safe_in_an_address():
+def test_asvs_11_5_1_a_token_is_192_bits_that_are_safe_in_an_address():
     assert re.fullmatch(r"[A-Za-z0-9_-]{32}", new_token())
 
 

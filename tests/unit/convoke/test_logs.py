@@ -69,7 +69,7 @@ def logged() -> Iterator[Logged]:
 
 
 @pytest.mark.parametrize("field", FIELDS)
-def test_a_secret_field_is_hidden_at_every_depth(field: str):
+def test_asvs_16_2_5_a_secret_field_is_hidden_at_every_depth(field: str):
     hidden = {field: CANARY}
     text = line({"event": "x", **hidden, "deeper": {"list": [hidden, (hidden,)]}, "plain": "kept"})
     assert CANARY not in text
@@ -160,7 +160,7 @@ def test_what_is_logged_on_the_way_of_one_thing_carries_its_trace(logged: Logged
 
 
 @pytest.mark.parametrize("newline", ["\n", "\r\n", "\u2028", "\x85", "\x1b[2J"])
-def test_nobody_can_forge_a_line(logged: Logged, newline: str):
+def test_asvs_16_4_1_nobody_can_forge_a_line(logged: Logged, newline: str):
     structlog.get_logger().info("x", subject=f'bkg_1{newline}{{"event": "forged"}}', **{f"key{newline}": 1})
     [raw] = logged()
     assert "\x1b" not in raw
@@ -195,7 +195,7 @@ def test_a_librarys_mistake_in_logging_does_not_become_ours(logged: Logged):
         lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
     )
 )
-def test_whatever_is_logged_becomes_one_line_of_json(value: Any):
+def test_asvs_16_4_1_whatever_is_logged_becomes_one_line_of_json(value: Any):
     text = line({"event": "x", "value": value})
     assert json.loads(text)["event"] == "x"
     assert len(text.splitlines()) == 1

@@ -46,7 +46,13 @@ def test_a_missing_setting_is_named(value: str | None):
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("HTTP_PORT", CANARY), ("HTTP_PORT", "70000"), ("LOG_LEVEL", CANARY), ("ENCRYPTION_KEYS", CANARY)],
+    [
+        ("HTTP_PORT", CANARY),
+        ("HTTP_PORT", "70000"),
+        ("LOG_LEVEL", CANARY),
+        ("TRUSTED_PROXIES", CANARY),
+        ("ENCRYPTION_KEYS", CANARY),
+    ],
 )
 def test_a_wrong_setting_is_named_without_its_value(name: str, value: str):
     text = refusal(**{name: value})
@@ -109,7 +115,7 @@ def test_all_that_is_wrong_is_named_in_one_line(tmp_path: Path):
     assert CANARY not in text
 
 
-def test_a_file_stands_for_the_value_and_wins_over_it(tmp_path: Path):
+def test_asvs_13_3_1_a_file_stands_for_the_value_and_wins_over_it(tmp_path: Path):
     file = tmp_path / "url"
     file.write_text("mongodb://from-the-file/\n")
     settings = load(ServiceSettings, {**VALID, "MONGODB_URL_FILE": str(file)})

@@ -32,7 +32,7 @@ def test_a_time_that_zoom_has_not_accepted_is_not_told():
     assert told(moved)[1] is None
 
 
-def test_a_late_attendee_is_told_alone():
+def test_f27_a_late_attendee_is_told_alone():
     state, _ = told(with_meeting(wanted()))
     late = CREATED.booking.model_copy(update={"id": "bkg_late"})
     _, announcement = told(replace(state, seats={**state.seats, late.id: Seat(late)}))

@@ -1,5 +1,6 @@
 """What auth-service answers, and what that means for the work."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import httpx
@@ -19,10 +20,12 @@ GOOD = {
 }
 
 
-def tokens(answer: httpx.Response) -> ZoomAccessTokens:
+def tokens(answer: httpx.Response | Callable[[], httpx.Response]) -> ZoomAccessTokens:
     def answers(request: httpx.Request) -> httpx.Response:
         own = {"access_token": "own", "expires_in": 300}
-        return httpx.Response(200, json=own) if request.url.path == "/oauth/token" else answer
+        if request.url.path == "/oauth/token":
+            return httpx.Response(200, json=own)
+        return answer() if callable(answer) else answer
 
     http = httpx.AsyncClient(transport=httpx.MockTransport(answers))
     own_token = ServiceToken(http, AUTH, "meeting-service", "secret", "auth-service")
@@ -39,8 +42,22 @@ async def test_an_answer_may_say_the_account_and_plan_of_the_user_and_need_not()
     told = GOOD | {"zoom_account_id": "a1", "plan": "licensed"}
     access = await tokens(httpx.Response(200, json=told)).to_make("org_1", "hst_1")
     assert (access.zoom_account_id, access.plan) == ("a1", "licensed")
+
+
+async def test_f68_an_answer_may_say_when_the_connection_was_connected_last_and_need_not():
+    assert (await tokens(httpx.Response(200, json=GOOD)).to_make("org_1", "hst_1")).connected_at is None
+    told = GOOD | {"connected_at": "2031-01-02T03:04:05Z"}
+    access = await tokens(httpx.Response(200, json=told)).to_make("org_1", "hst_1")
+    assert access.connected_at == datetime(2031, 1, 2, 3, 4, 5, tzinfo=UTC)
     access = await tokens(httpx.Response(200, json=GOOD)).to_make("org_1", "hst_1")
     assert (access.zoom_account_id, access.plan) == ("", "unknown")
+
+
+async def test_f67_whether_a_connection_is_being_left_is_asked_anew_whatever_is_kept():
+    answers = iter([GOOD | {"is_left": True}, GOOD])
+    kept = tokens(lambda: httpx.Response(200, json=next(answers)))
+    assert (await kept.to_change("org_1", "zcn_1")).is_left
+    assert not (await kept.to_withdraw("org_1", "zcn_1")).is_left
 
 
 @pytest.mark.parametrize(

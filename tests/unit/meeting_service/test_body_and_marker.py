@@ -22,12 +22,12 @@ def test_every_text_fits_and_the_mark_survives_the_cut_of_a_list_answer(title: s
     assert KEY.find(sent["agenda"][:250]) == REFERENCE
 
 
-def test_the_start_is_gmt_in_the_one_form_that_zoom_documents_and_the_duration_in_minutes():
+def test_f32_the_start_is_gmt_in_the_one_form_that_zoom_documents_and_the_duration_in_minutes():
     sent = body_of(session(), "")
     assert (sent["start_time"], sent["duration"], sent["timezone"]) == ("2026-12-01T09:00:00Z", 45, "Europe/Berlin")
 
 
-def test_settings_that_the_host_did_not_choose_are_left_to_the_hosts_account():
+def test_f31_settings_that_the_host_did_not_choose_are_left_to_the_hosts_account():
     assert body_of(session(zoom=ZoomOptions()), "")["settings"] == {"use_pmi": False}
     chosen = ZoomOptions(waiting_room=False, alternative_hosts=("a@x.example", "b@x.example"))
     assert body_of(session(zoom=chosen), "")["settings"] == {
@@ -41,7 +41,7 @@ def test_a_part_of_a_minute_is_rounded_up():
     assert body_of(session(ends_at=session().starts_at + timedelta(minutes=5, seconds=1)), "")["duration"] == 6
 
 
-def test_a_mark_made_with_another_key_or_for_another_meeting_is_not_ours():
+def test_b4_a_mark_made_with_another_key_or_for_another_meeting_is_not_ours():
     assert KEY.find(MarkerKey(b"x" * 32).marker(REFERENCE)) is None
     assert KEY.find(KEY.marker(REFERENCE).replace(".3.", ".4.")) is None
     assert KEY.find("no mark at all") is None

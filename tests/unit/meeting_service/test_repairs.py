@@ -58,14 +58,14 @@ def test_nothing_is_owed_where_zoom_has_what_is_wanted():
     assert plan(with_meeting(wanted()), canceled(wanted()), wanted(location=Location(kind="phone"))) == RepairPlan()
 
 
-def test_links_to_add_times_to_fix_and_meetings_to_delete_are_counted_whatever_they_wait_for():
+def test_b1_links_to_add_times_to_fix_and_meetings_to_delete_are_counted_whatever_they_wait_for():
     owed = (wanted(), moved(with_meeting(wanted())), canceled(with_meeting(wanted())))
     expected = RepairPlan(links_to_add=1, times_to_fix=1, meetings_to_delete=1, people_to_mail=PEOPLE)
     assert plan(*owed) == expected
     assert plan(*(parked(state, "zoom_not_connected") for state in owed)) == expected
 
 
-def test_past_sessions_and_links_set_by_hand_are_left_out():
+def test_b2_past_sessions_and_links_set_by_hand_are_left_out():
     by_hand = wanted(manual_link="https://meet.example/1")
     assert plan(wanted(), moved(with_meeting(wanted())), now=NOW + timedelta(days=9)) == RepairPlan()
     assert plan(by_hand) == RepairPlan()

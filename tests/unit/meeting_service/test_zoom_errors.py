@@ -94,7 +94,7 @@ def test_a_body_that_cannot_be_read_is_no_crash(body: object):
         "",
     ],
 )
-def test_a_join_link_that_does_not_lead_to_zoom_is_refused(link: str):
+def test_api10_a_join_link_that_does_not_lead_to_zoom_is_refused(link: str):
     with pytest.raises(UnusableAnswer):
         meeting_details({"id": 1, "join_url": link}, JOIN_HOSTS)
 

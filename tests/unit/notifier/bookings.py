@@ -53,6 +53,7 @@ class Story:
     join_url: str = JOIN_URL
     passcode: str | None = PASSCODE
     manual_link: str | None = None
+    connected_at: datetime | None = None
 
     def next(self, **changes: Any) -> "Story":
         """Return the booking after its next change."""
@@ -101,6 +102,7 @@ class Story:
             host_email=self.host_email,
             generation=1,
             revision=self.meeting_revision,
+            connected_at=self.connected_at,
         )
 
     def created(self) -> Event[Any]:

@@ -149,7 +149,7 @@ def test_there_and_back_again_before_anything_left_is_no_news() -> None:
     assert kinds(learned(MOVED.ready(), back.ready(), known=first), told(first)) == []
 
 
-def test_every_order_of_the_events_ends_in_the_same_knowledge() -> None:
+def test_b5_every_order_of_the_events_ends_in_the_same_knowledge() -> None:
     """Reversed, doubled or mixed: the newest booking with the meeting that fits it."""
     events = [FIRST.created(), FIRST.ready(), MOVED.rescheduled(), MOVED.ready()]
     for order in permutations(events):

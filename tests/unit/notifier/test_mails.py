@@ -99,7 +99,7 @@ def test_the_method_is_the_same_in_the_mime_header_and_in_the_calendar(
     assert event_of(mail)["STATUS"] == status
 
 
-def test_the_calendar_entry_is_one_that_calendars_accept() -> None:
+def test_f38_the_calendar_entry_is_one_that_calendars_accept() -> None:
     """Sender and organizer are one, both sides attend, nobody is asked for an answer, times are in UTC."""
     mail, event = mail_to("invitee", FIRST), event_of(mail_to("invitee", FIRST))
     assert event["ORGANIZER"] == "mailto:bookings@convoke.example"
@@ -137,7 +137,7 @@ def test_every_script_arrives_as_it_was_written(name: str) -> None:
 
 
 @pytest.mark.parametrize("laid_out", [text_of, html_of])
-def test_text_and_html_say_the_same(laid_out: Any) -> None:
+def test_f34_f36_f37_text_and_html_say_the_same(laid_out: Any) -> None:
     """Whoever reads only one of the two misses nothing."""
     said = laid_out(mail_to("invitee", replace(FIRST, description="Bring your notes.")))
     for content in (
@@ -299,7 +299,9 @@ TEXTS = st.lists(st.sampled_from(FRAGMENTS) | st.text(max_size=4), max_size=12).
 
 @settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(TEXTS, TEXTS, TEXTS, TEXTS)
-def test_no_text_at_all_becomes_more_than_text(name: str, title: str, description: str, reason: str) -> None:
+def test_asvs_1_3_11_no_text_at_all_becomes_more_than_text(
+    name: str, title: str, description: str, reason: str
+) -> None:
     """The same for whatever can be written."""
     strange = replace(FIRST, invitee_name=name, host_name=title, title=title, description=description)
     assert_only_ours(mail_to("host", strange))

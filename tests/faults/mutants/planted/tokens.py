@@ -1,21 +1,21 @@
 """Bugs in how tokens are refreshed, kept and dropped, and in whom a webhook is believed."""
 
 from tests.faults.mutants.mutant import Mutant
-from tests.faults.mutants.planted.places import AUTH, CONVOKE, OF_AUTH
+from tests.faults.mutants.planted.places import AUTH, CONVOKE, OF_AUTH, RACES
 
 TOKENS = (
     Mutant(
         "refresh without a lock",
         f"{CONVOKE}/due_work.py",
-        '{"due_at": {"$lte": now}, "$or": [{"lease": None}, {"lease.until": {"$lte": now}}]}',
-        '{"due_at": {"$lte": now}}',
+        '{self._due_at: {"$lte": now}, "$or": [{self._lease: None}, {f"{self._lease}.until": {"$lte": now}}]}',
+        '{self._due_at: {"$lte": now}}',
         (f"{OF_AUTH}/test_refreshing_under_fire.py",),
     ),
     Mutant(
         "keep the tokens of a disconnected connection",
         f"{AUTH}/mongo/connections.py",
-        '{"status": "disconnected", **_ERASED, ',
-        '{"status": "disconnected", ',
+        '"$set": {**ended, **ERASED, ',
+        '"$set": {**ended, ',
         (f"{OF_AUTH}/test_disconnecting.py",),
     ),
     Mutant(
@@ -27,7 +27,7 @@ TOKENS = (
     ),
     Mutant(
         "give a connection up although it was renewed",
-        f"{AUTH}/mongo/connections.py",
+        f"{AUTH}/mongo/documents.py",
         '    return {"_id": connection.id, "tokens.version": connection.token_version}',
         '    return {"_id": connection.id}',
         (f"{OF_AUTH}/test_refreshing.py",),
@@ -38,5 +38,40 @@ TOKENS = (
         "SAVE_FOR = 300.0",
         "SAVE_FOR = -1.0",
         (f"{OF_AUTH}/test_refreshing.py",),
+    ),
+    Mutant(
+        "bring a connection back that its owner has ended",
+        f"{AUTH}/mongo/refreshes.py",
+        '{**at_version(connection), "status": "active"}, change)',
+        '{"_id": connection.id}, change)',
+        (RACES,),
+    ),
+    Mutant(
+        "let a code that is exchanged late undo what was decided since",
+        f"{AUTH}/mongo/connections.py",
+        "        if _is_overtaken(attempt, known, user):",
+        "        if False:",
+        (RACES,),
+    ),
+    Mutant(
+        "tell an end twice",
+        f"{AUTH}/mongo/connections.py",
+        '        as_known = {**at_version(connection), "status": connection.status}',
+        '        as_known = {"_id": connection.id}',
+        (RACES,),
+    ),
+    Mutant(
+        "ask for a reconnect although the tokens were renewed",
+        f"{AUTH}/mongo/refreshes.py",
+        '            {**at_version(connection), "status": "active", "deauthorized_at": None},',
+        '            {"_id": connection.id},',
+        (RACES,),
+    ),
+    Mutant(
+        "leave a data key behind",
+        f"{AUTH}/mongo/sealed_tokens.py",
+        'ERASED = {"tokens.access": "", "tokens.refresh": "", "tokens.data_key": ""}',
+        'ERASED = {"tokens.access": "", "tokens.refresh": ""}',
+        (RACES,),
     ),
 )

@@ -48,14 +48,14 @@ ZOOM = (
     ),
     Mutant(
         "take an older event for a newer one",
-        f"{MEETING}/mongo.py",
+        f"{MEETING}/mongo/meetings.py",
         'newer_session = {"session_revision": {"$not": {"$gte": session.revision}}}',
         "newer_session: Document = {}",
         (f"{OF_MEETING}/test_reconciling.py",),
     ),
     Mutant(
         "forget a nudge that comes during the work",
-        f"{MEETING}/mongo.py",
+        f"{MEETING}/mongo/meetings.py",
         'unless_nudged = claim.still_ours | {"wakes": claim.document["wakes"]}',
         "unless_nudged = claim.still_ours",
         (f"{OF_MEETING}/test_reconciling.py", f"{OF_MEETING}/test_failures.py", f"{OF_MEETING}/test_overtaken.py"),

@@ -52,7 +52,7 @@ PREVIEWS = {
 
 
 @pytest.mark.parametrize("answer", PREVIEWS)
-async def test_a_preview_says_what_a_replay_would_do_and_does_nothing(
+async def test_b8_a_preview_says_what_a_replay_would_do_and_does_nothing(
     answer: str, fresh_vhost: str, wire: Wire, letters: DeadLetters, office: DeadLetterOffice
 ):
     handler = Handler()

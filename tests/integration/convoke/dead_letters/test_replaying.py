@@ -139,7 +139,7 @@ async def test_a_letter_that_dies_again_before_its_replay_is_stored_still_waits(
     assert (await waiting(office))[0].body == SENT.body()
 
 
-async def test_all_letters_of_a_cause_are_replayed_and_no_other(
+async def test_b8_all_letters_of_a_cause_are_replayed_and_no_other(
     fresh_vhost: str, wire: Wire, letters: DeadLetters, office: DeadLetterOffice
 ):
     handler = Handler()

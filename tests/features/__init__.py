@@ -1,0 +1,1 @@
+"""Which test shows which promise: rows, the tests that carry their numbers, and the table of both."""

@@ -1,0 +1,1 @@
+"""auth-service on real MongoDB and RabbitMQ, against the Zoom sandbox."""

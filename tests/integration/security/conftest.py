@@ -1,0 +1,33 @@
+"""One system for all tests of a worker that attack it, with two tenants in it: one to be attacked and one to attack."""
+
+import uuid
+from collections.abc import Iterator
+
+import pytest
+
+from tests.integration.security.system import System
+from tests.integration.security.system import system as running_system
+from tests.integration.security.tenants import Tenants, two_tenants
+from tests.support.servers import virtual_host
+
+
+@pytest.fixture(scope="session")
+def system(
+    tmp_path_factory: pytest.TempPathFactory,
+    rabbitmq_addresses: dict[str, str],
+    mongodb_url: str,
+    worker_prefix: str,
+) -> Iterator[System]:
+    name = f"{worker_prefix}-attacked-{uuid.uuid4().hex[:4]}"
+    folder = tmp_path_factory.mktemp("attacked")
+    with (
+        virtual_host(rabbitmq_addresses, name) as rabbitmq_url,
+        running_system(folder, rabbitmq_url, mongodb_url, name) as system,
+    ):
+        yield system
+
+
+@pytest.fixture(scope="session")
+def tenants(system: System) -> Iterator[Tenants]:
+    with two_tenants(system) as tenants:
+        yield tenants
