@@ -50,6 +50,11 @@ down: $(VENV)/ready ## stop what `make up` started
 test: $(VENV)/ready ## all tests, against real servers that they start themselves
 	@$(BIN)/pytest --numprocesses $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder
 
+.PHONY: features
+features: $(VENV)/ready ## run the tests that carry numbers of promises, and print promise, tests and whether they pass (ROWS="F28 B14" for some)
+	@$(BIN)/pytest -q -p tests.features.plugin --numprocesses $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder \
+		$(if $(ROWS),--rows "$(ROWS)")
+
 .PHONY: check
 check: lint test ## everything that CI checks
 
@@ -78,9 +83,22 @@ outage: $(VENV)/ready ## Zoom down for five minutes under a steady load: checked
 mutants: $(VENV)/ready ## plant bugs into a copy of the code, and show which test catches each (about 2 minutes)
 	@$(BIN)/python -m tests.faults.mutants
 
+.PHONY: fuzz
+fuzz: $(VENV)/ready ## 20,000 made-up requests to each service: no 5xx, nothing undocumented, nothing across tenants (CASES=, SEED=)
+	@FUZZ_CASES=$(or $(CASES),20000) FUZZ_SEED=$(or $(SEED),1) $(BIN)/pytest -q --show-capture=no \
+		--numprocesses $(TEST_WORKERS) --dist load tests/integration/security/test_fuzzed_*.py
+
+.PHONY: audit
+audit: $(VENV)/ready ## bill of materials in build/, and known weaknesses of what is locked (status 3: nobody could be asked)
+	@$(BIN)/python -m tests.audit
+
 .PHONY: crash-pairs
 crash-pairs: $(VENV)/ready ## every pair of crash points (hours; goes on where it was stopped; MINUTES=10 bounds it)
 	@$(BIN)/python -m tests.faults.crashes $(if $(MINUTES),--minutes $(MINUTES))
+
+.PHONY: races
+races: $(VENV)/ready ## more interleavings of four replicas of auth-service than the tests have time for (SEED=, EXAMPLES=)
+	@$(BIN)/python -m tests.faults.races $(if $(SEED),--seed $(SEED)) $(if $(EXAMPLES),--examples $(EXAMPLES))
 
 .PHONY: drill
 drill: $(VENV)/ready ## 2,000 bookings on clusters while everything fails, then nothing may be lost or doubled (about 10 minutes; SEED=, BOOKINGS=, FAULTS=)
