@@ -121,7 +121,9 @@ def world(folder: Path, *, replicas: int = 1) -> Iterator[World]:
     system.gate.open()
     with system, Zoom(system.urls["zoom"]) as zoom, Mailbox(system.urls["mails"]) as mails:
         installation = CommandsHere(system)
-        databases: MongoClient[dict[str, Any]] = MongoClient(system.urls["mongodb"], tz_aware=True)
+        databases: MongoClient[dict[str, Any]] = MongoClient(
+            system.urls["mongodb"], tz_aware=True, readConcernLevel="majority"
+        )
         with Tenant(installation, new_tenant(installation, "Tested")) as tenant, databases:
             yield World(system, zoom, mails, tenant, databases)
     system.gate.shut()

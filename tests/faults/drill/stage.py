@@ -101,7 +101,9 @@ async def staged(folder: Path) -> AsyncIterator[Stage]:
         ended.push_async_callback(aside, system.stop)
         await aside(system.start)
         zoom = ended.enter_context(Zoom(system.urls["zoom"]))
-        databases: MongoClient[dict[str, Any]] = ended.enter_context(MongoClient(mongodb.url, tz_aware=True))
+        databases: MongoClient[dict[str, Any]] = ended.enter_context(
+            MongoClient(mongodb.url, tz_aware=True, readConcernLevel="majority")
+        )
         yield Stage(folder, proxies, sink, rabbitmq, mongodb, system, zoom, databases)
 
 

@@ -86,8 +86,8 @@ def clock() -> MovableClock:
 
 @pytest.fixture
 async def database(mongodb_url: str, fresh_database: str) -> AsyncIterator[Any]:
-    """Give the service's database, as whoever steals it sees it."""
-    async with AsyncMongoClient[dict[str, Any]](mongodb_url, tz_aware=True) as client:
+    """Give the service's database, as whoever steals it sees it; it shows nothing earlier than the service shows it."""
+    async with AsyncMongoClient[dict[str, Any]](mongodb_url, tz_aware=True, readConcernLevel="majority") as client:
         yield client[fresh_database]
 
 

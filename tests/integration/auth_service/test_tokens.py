@@ -38,7 +38,7 @@ async def auth(
     settings = load(Settings, environment_of(rabbitmq_url, mongodb_url, name, sandbox))
     async with replica(settings, MovableClock()) as http:
         yield http
-    async with AsyncMongoClient[dict[str, Any]](mongodb_url) as client:
+    async with AsyncMongoClient[dict[str, Any]](mongodb_url, readConcernLevel="majority") as client:
         await client.drop_database(name)
 
 

@@ -75,7 +75,7 @@ async def publisher(rabbitmq_url: str) -> AsyncGenerator[Publisher]:
 @pytest.fixture(scope="session")
 async def database(mongodb_url: str, settings: Settings) -> AsyncIterator[Any]:
     """The service's database, as whoever steals it sees it."""
-    async with AsyncMongoClient[dict[str, Any]](mongodb_url, tz_aware=True) as client:
+    async with AsyncMongoClient[dict[str, Any]](mongodb_url, tz_aware=True, readConcernLevel="majority") as client:
         yield client[settings.mongodb_database]
         await client.drop_database(settings.mongodb_database)
 

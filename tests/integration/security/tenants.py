@@ -71,7 +71,7 @@ def _collections(database: Any) -> list[Any]:
 
 @contextmanager
 def two_tenants(system: System) -> Iterator[Tenants]:
-    databases: MongoClient[dict[str, Any]] = MongoClient(system.mongodb_url, tz_aware=True)
+    databases: MongoClient[dict[str, Any]] = MongoClient(system.mongodb_url, tz_aware=True, readConcernLevel="majority")
     with ExitStack() as stack, databases:
         victim, attacker = (_stocked(system, stack, name) for name in ("victim", "attacker"))
         yield Tenants(system, victim, attacker, databases)
