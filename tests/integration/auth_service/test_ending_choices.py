@@ -3,6 +3,7 @@
 from functools import partial
 from typing import Any
 
+import pytest
 from pymongo import ReturnDocument
 
 from auth_service.mongo.choices import FINISHED_WITHIN
@@ -110,3 +111,17 @@ async def test_b16_what_has_expired_before_zoom_could_be_asked_is_renewed_once_t
     await soon(lambda: is_erased(database))
     assert [call["user_id"] for call in await owner.zoom.token_calls()].count("host-2") == 1
     assert ("host-2", 200) in await owner.zoom.revocations()
+
+
+@pytest.mark.parametrize("kind", ["down", "status"])
+async def test_b16_tokens_that_were_accepted_and_cannot_be_given_to_the_connection_are_revoked(
+    *, kind: str, owner: OwnerAtZoom, clock: MovableClock, database: Any
+):
+    await owner.come_back("host-2")
+    await owner.zoom.fault("get_user", kind, status=403, times=None)
+    decided = {"decision": "accepted", "due_at": clock()}
+    await database["choices"].update_one({}, {"$set": decided})  # as who dies right after Choices.accept leaves it
+    clock.advance(hours=2)
+    await soon(lambda: is_erased(database))
+    assert ("host-2", 200) in await owner.zoom.revocations()
+    assert await connected_user(owner) == "host-1"

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from convoke.clock import utc_now
-from convoke.contracts import PrivacyErased
+from convoke.contracts import PrivacyErased, ZoomConnected
 from convoke.contracts.topology import TOPOLOGY
 from convoke.ids import new_id
 from convoke.messaging.broker import connect as connect_broker
@@ -33,15 +33,20 @@ async def publisher(rabbitmq_url: str, auth: httpx.AsyncClient) -> AsyncIterator
     await broker.stop()
 
 
-async def asked(erasure_id: str, rabbitmq_url: str, service: str) -> list[Event[Any]]:
-    """Return the requests that a service has been sent of an erasure."""
+async def told(rabbitmq_url: str, queue_name: str) -> list[Event[Any]]:
+    """Take all events that wait in a queue."""
     taken = []
     async with await aio_pika.connect(rabbitmq_url) as connection, connection.channel() as channel:
-        queue = await channel.get_queue(f"{service}.privacy")
+        queue = await channel.get_queue(queue_name)
         while message := await queue.get(fail=False):
             await message.ack()
             taken.append(parse(message.body))
-    return [event for event in taken if event.subject == erasure_id]
+    return taken
+
+
+async def asked(erasure_id: str, rabbitmq_url: str, service: str) -> list[Event[Any]]:
+    """Return the requests that a service has been sent of an erasure."""
+    return [event for event in await told(rabbitmq_url, f"{service}.privacy") if event.subject == erasure_id]
 
 
 async def erase(product: Caller, *, key: str | None = None, **body: str) -> httpx.Response:
@@ -200,7 +205,13 @@ async def test_f70_b18_the_last_receipt_counts_also_what_mongodb_has_removed_sin
 
 @pytest.mark.parametrize("asked", [{"scope": "zoom_data"}, {"scope": "person", "person": "host-1@example.com"}])
 async def test_b18_a_connection_made_after_the_request_is_left_alone(
-    asked: dict[str, str], product: Caller, connect: Connect, database: Any, clock: MovableClock
+    *,
+    asked: dict[str, str],
+    product: Caller,
+    connect: Connect,
+    database: Any,
+    rabbitmq_url: str,
+    clock: MovableClock,
 ):
     await connect(product)
     receipt = await receipt_when(product, await begun(product, **asked), own_is_done)
@@ -209,7 +220,17 @@ async def test_b18_a_connection_made_after_the_request_is_left_alone(
     clock.advance(days=2)
     await soon(partial(looked, database, 2))
     assert [connection["status"] for connection in await product.connections()] == ["active"]
-    assert (await database["connections"].find_one({"_id": again["id"]}))["email"] == "host-1@example.com"
+    row = await database["connections"].find_one({"_id": again["id"]})
+    assert row["email"] == "host-1@example.com"
+    before: list[str | None] = []
+
+    async def is_told() -> bool:
+        news = [event.data for event in await told(rabbitmq_url, "meeting-service.zoom")]
+        before.extend(one.previous_zoom_user_id for one in news if isinstance(one, ZoomConnected))
+        return len(before) == 2
+
+    await soon(is_told)
+    assert before == [None, None]  # who had it before is not known any more: no other Zoom user's meetings are given up
 
 
 async def test_b18_the_same_key_is_the_same_erasure(product: Caller):

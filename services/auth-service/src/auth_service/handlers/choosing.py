@@ -130,10 +130,10 @@ class Choosing:
             await self._take_over(choice, choice.user, tokens)
         except ZoomUnavailable:
             if not await self._choices.put_off(claim, self._clock() + REVOKE_AGAIN_AFTER):
-                await self._choices.erase(claim)
-        except (AnotherZoomUser, AttemptOvertaken):
+                await self._revoke(claim, choice)
+        except (AnotherZoomUser, AttemptOvertaken, AccessRefused):
             await self._revoke(claim, choice)
-        except (GrantRefused, AccessRefused, AppRefused, CannotDecrypt) as error:
+        except (GrantRefused, AppRefused, CannotDecrypt) as error:
             log.warning("zoom.choice_not_carried_out", choice=choice.id, reason=type(error).__name__)
             await self._choices.erase(claim)
 

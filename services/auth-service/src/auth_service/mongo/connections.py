@@ -208,7 +208,7 @@ class Connections:
         # Rows from before this field was kept have it from `connected_at`, which changes here.
         kept: Document = {"connected_since": connection.connected_since, "decided_at": _decided_at(attempt, known)}
         kept["choice_id"] = attempt.choice_id
-        was = connection.user.id if connection.user.id != user.id else None
+        was = connection.user.id if connection.user.id not in ("", user.id) else None
         return await changed(
             self.collection,
             # A disconnect that deletes meetings first leaves the tokens as they are.
