@@ -11,6 +11,7 @@ from typing import Any
 import aio_pika
 import httpx
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from convoke.contracts.topology import MEETING_SERVICE_ZOOM
 from convoke.messaging.cloudevents import parse
@@ -149,6 +150,36 @@ async def test_what_concerns_nobody_is_acknowledged_and_nothing_is_stored(
     await connect(product)
     assert (await post(product.http, message)).status_code == 204
     assert await database["webhooks"].count_documents({}) == 0
+
+
+async def counted(http: httpx.AsyncClient) -> dict[tuple[str, str], float]:
+    """Return what the metrics say of webhooks, by event and by what became of them."""
+    families = text_string_to_metric_families((await http.get("/metrics")).text)
+    samples = [sample for family in families for sample in family.samples]
+    return {
+        (sample.labels["event"], sample.labels["outcome"]): sample.value
+        for sample in samples
+        if sample.name == "convoke_zoom_webhooks_total"
+    }
+
+
+async def test_webhooks_are_counted_by_what_became_of_them_and_those_nobody_knows_together(
+    product: Caller, connect: Connect
+):
+    await connect(product)
+    before = await counted(product.http)
+    for message in ({"event": "from.the.future"}, {"event": "from.another.future"}, changed(), changed()):
+        await post(product.http, message)
+    await post(product.http, changed(), secret="another")
+    after = await counted(product.http)
+    assert {
+        labels: value - before.get(labels, 0) for labels, value in after.items() if value != before.get(labels)
+    } == {
+        ("other", "ignored"): 2,
+        ("meeting.updated", "taken"): 1,
+        ("meeting.updated", "repeated"): 1,
+        ("other", "refused"): 1,
+    }
 
 
 async def test_a_body_beyond_all_measure_is_refused(auth: httpx.AsyncClient):
