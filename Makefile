@@ -9,6 +9,8 @@ EDITABLE := shared services/auth-service services/booking-service services/meeti
 # Many tests wait for a server, so some more than there are processors.
 TEST_WORKERS ?= $(shell cores=$$(nproc 2>/dev/null || echo 2); echo $$((cores > 4 ? 6 : cores + 2)))
 DOCKER_IS_THERE := docker info >/dev/null 2>&1 && docker compose version >/dev/null 2>&1
+# Some images set it; each test worker would then translate all tests anew at every run.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help
 help: ## list the commands
