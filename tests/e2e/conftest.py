@@ -8,7 +8,7 @@ from tests.e2e.world import World
 from tests.e2e.world import world as running_world
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def shared_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """Run the system on servers of its own, also where the environment names some: the tests kill them."""
     with pytest.MonkeyPatch.context() as environment:

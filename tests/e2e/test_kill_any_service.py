@@ -31,7 +31,7 @@ WITHIN = 60.0
 FOLLOWED = ["meeting-service", "auth-service", "booking-service", "notifier"]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def seed() -> str:
     """Return the source of all chance; every failure names it, and CONVOKE_TESTS_SEED repeats a run."""
     chosen = environment.given("CONVOKE_TESTS_SEED") or str(random.SystemRandom().randrange(10**9))
@@ -39,7 +39,7 @@ def seed() -> str:
     return chosen
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def killed(shared_world: World, seed: str) -> dict[str, list[Moment]]:
     """Kill each service once, with a story at every moment, and start it again."""
     shared_world.heal()

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.timeout(180)
 WITHIN = 30.0
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def told(shared_world: World) -> Story:
     """Tell one whole story, waiting for its mails at every step."""
     shared_world.heal()
@@ -167,7 +167,7 @@ def test_nothing_is_left_waiting_and_no_meeting_is_nobodys(world: World):
     assert orphans(world) == []
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def others(shared_world: World) -> Iterator[Tenant]:
     """Return another organization."""
     with shared_world.another_tenant("The others") as tenant:

@@ -11,7 +11,7 @@ from zoom_sandbox.app import build_app
 from zoom_sandbox.server import serving
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def sandbox_address() -> AsyncGenerator[str]:
     """Serve on a free port, from a noon on: no test runs into midnight unless it advances the clock."""
     began = datetime.now(UTC)
@@ -19,7 +19,7 @@ async def sandbox_address() -> AsyncGenerator[str]:
         yield address
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def http(sandbox_address: str) -> AsyncGenerator[httpx.AsyncClient]:
     async with httpx.AsyncClient(base_url=sandbox_address, trust_env=False) as client:
         yield client

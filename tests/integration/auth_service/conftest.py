@@ -25,7 +25,7 @@ WEBHOOK_SECRET = "webhook-canary-secret"
 SCOPES = ("zoom.connect", "zoom.administer", "bookings.read", "bookings.write", "privacy.erase")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def sandbox() -> AsyncGenerator[str]:
     settings = SandboxSettings.model_validate(
         {

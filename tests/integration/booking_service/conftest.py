@@ -23,20 +23,20 @@ NewTenant = Callable[..., Awaitable[Tenant]]
 StoredSessions = Callable[[Tenant], Awaitable[list[dict[str, Any]]]]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def issuer() -> Iterator[Issuer]:
     with issuing() as issuer:
         yield issuer
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def rabbitmq_url(rabbitmq_addresses: dict[str, str], worker_prefix: str) -> Iterator[str]:
-    """A virtual host apart: the service runs as long as the worker, and would take what other tests publish."""
+    """A virtual host apart: the service runs all the while, and would take what other tests publish."""
     with virtual_host(rabbitmq_addresses, f"{worker_prefix}-booking-service") as url:
         yield url
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def settings(rabbitmq_url: str, mongodb_url: str, worker_prefix: str, issuer: Issuer) -> Settings:
     environment = {
         "RABBITMQ_URL": rabbitmq_url,
@@ -51,19 +51,19 @@ def settings(rabbitmq_url: str, mongodb_url: str, worker_prefix: str, issuer: Is
     return load(Settings, environment)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def service(settings: Settings) -> AsyncGenerator[httpx.AsyncClient]:
     async with replica(settings) as http:
         yield http
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def wire(service: httpx.AsyncClient, rabbitmq_url: str) -> AsyncGenerator[Wire]:  # noqa: ARG001
     async with tapped(rabbitmq_url) as wire:
         yield wire
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def publisher(rabbitmq_url: str) -> AsyncGenerator[Publisher]:
     """Publishes as meeting-service and the notifier do."""
     broker = publishing_broker(rabbitmq_url)
@@ -72,7 +72,7 @@ async def publisher(rabbitmq_url: str) -> AsyncGenerator[Publisher]:
     await broker.stop()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def database(mongodb_url: str, settings: Settings) -> AsyncIterator[Any]:
     """The service's database, as whoever steals it sees it."""
     async with AsyncMongoClient[dict[str, Any]](mongodb_url, tz_aware=True, readConcernLevel="majority") as client:

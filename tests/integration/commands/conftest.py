@@ -102,7 +102,7 @@ class Programs:
         return await eventually(found, within=15)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def declared_vhost(rabbitmq_addresses: dict[str, str], worker_prefix: str) -> AsyncIterator[str]:
     """A virtual host apart, for all tests: its twenty quorum queues cost the broker half a second of processor."""
     with virtual_host(rabbitmq_addresses, f"{worker_prefix}-commands") as url:

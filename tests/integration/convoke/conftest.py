@@ -105,7 +105,7 @@ async def collection(mongodb_url: str, fresh_database: str) -> AsyncIterator[Col
     client.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def standalone_mongodb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Return the address of a server that is no member of a replica set."""
     folder, port = tmp_path_factory.mktemp("standalone"), free_port()

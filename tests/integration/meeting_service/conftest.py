@@ -24,7 +24,7 @@ from tests.support.servers import virtual_host
 __all__ = ["app", "host", "http", "sandbox_address"]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def rabbitmq_url(rabbitmq_addresses: dict[str, str], worker_prefix: str) -> Iterator[str]:
     """A virtual host apart, for all tests: its twenty quorum queues cost the broker half a second of processor."""
     with virtual_host(rabbitmq_addresses, f"{worker_prefix}-meeting-service") as url:

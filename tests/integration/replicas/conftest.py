@@ -12,7 +12,7 @@ from tests.integration.security.system import system as running_system
 from tests.support.servers import virtual_host
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def system(
     tmp_path_factory: pytest.TempPathFactory,
     rabbitmq_addresses: dict[str, str],

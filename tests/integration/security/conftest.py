@@ -11,7 +11,7 @@ from tests.integration.security.tenants import Tenants, two_tenants
 from tests.support.servers import virtual_host
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def system(
     tmp_path_factory: pytest.TempPathFactory,
     rabbitmq_addresses: dict[str, str],
@@ -27,7 +27,7 @@ def system(
         yield system
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def tenants(system: System) -> Iterator[Tenants]:
     with two_tenants(system) as tenants:
         yield tenants
