@@ -1,6 +1,7 @@
 """What a service publishes and consumes, as an AsyncAPI 3.0 document of its own (asyncapi.com/docs/reference)."""
 
 from collections.abc import Iterable, Sequence
+from functools import cache, partial
 from typing import Any, cast
 
 from fastapi import APIRouter
@@ -19,11 +20,12 @@ def asyncapi_router(service: str, published: Sequence[type[EventData]]) -> APIRo
     """Return the route `/asyncapi`; what a service consumes are the streams that are named after it."""
     router = APIRouter(tags=["events"])
     consumed = [stream for stream in TOPOLOGY if stream.queue.startswith(f"{service}.")]
-    description = asyncapi(f"Convoke {service}", published, consumed)
+    # Made when somebody asks for it: every start would wait for it, and hardly any start is asked.
+    description = cache(partial(asyncapi, f"Convoke {service}", published, consumed))
 
     @router.get("/asyncapi")
     async def get_asyncapi() -> Json:
-        return description
+        return description()
 
     return router
 
