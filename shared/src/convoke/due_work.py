@@ -106,9 +106,13 @@ class Worker:
         self._stopping = True
         self.nudge()
         with contextlib.suppress(TimeoutError):
-            # What is being claimed just now is under way too.
-            async with asyncio.timeout(within), self._claiming:
-                await asyncio.gather(*self._under_way, return_exceptions=True)
+            async with asyncio.timeout(within):
+                await self.drain()
+
+    async def drain(self) -> None:
+        """Wait for what is under way, and claim nothing meanwhile."""
+        async with self._claiming:  # what is being claimed just now is under way too
+            await asyncio.gather(*self._under_way, return_exceptions=True)
 
     async def _start_one(self) -> bool:
         async with self._claiming:

@@ -1,4 +1,4 @@
-"""One sandbox per test run, forgotten before each test; a database and a replica of its own for each test."""
+"""One sandbox and one replica per worker, which forget each test; whoever runs replicas has a database of its own."""
 
 import base64
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
@@ -14,7 +14,8 @@ from auth_service.settings import Settings
 from convoke import mongo
 from convoke.settings import load
 from tests.integration.auth_service.owners import HOME, OwnerAtZoom
-from tests.integration.auth_service.replicas import PUBLIC_URL, SERVICE, SERVICE_SECRET, Caller, MovableClock, replica
+from tests.integration.auth_service.replicas import PUBLIC_URL, SERVICE, SERVICE_SECRET, Caller, MovableClock
+from tests.integration.auth_service.shared import Shared, shared_replica
 from tests.integration.auth_service.zoom_app import Zoom
 from zoom_sandbox.app import build_app
 from zoom_sandbox.server import serving
@@ -64,14 +65,25 @@ def environment_of(rabbitmq_url: str, mongodb_url: str, database: str, zoom_addr
         "ZOOM_API_URL": zoom_address,
         "MEETING_SERVICE_URL": "http://127.0.0.1:9",
         "ZOOM_WEBHOOK_SECRET_TOKEN": f"the-secret-to-come, {WEBHOOK_SECRET}",
+        "REQUESTS_PER_MINUTE": "100000",
         "FAILED_LOGINS_PER_MINUTE": "1000",
         "SERVICE_CLIENTS": f"{SERVICE}={SERVICE_SECRET}=zoom.access-tokens",
     }
 
 
+@pytest.fixture(scope="package")
+async def shared(rabbitmq_url: str, mongodb_url: str, worker_prefix: str, sandbox: str) -> AsyncIterator[Shared]:
+    async with shared_replica(environment_of(rabbitmq_url, mongodb_url, f"{worker_prefix}-auth", sandbox)) as shared:
+        yield shared
+
+
 @pytest.fixture
-def environment(rabbitmq_url: str, mongodb_url: str, fresh_database: str, sandbox: str) -> dict[str, str]:
-    return environment_of(rabbitmq_url, mongodb_url, fresh_database, sandbox)
+def environment(request: pytest.FixtureRequest, rabbitmq_url: str, mongodb_url: str, sandbox: str) -> dict[str, str]:
+    """Return the shared replica's settings to who asks for that, too; else settings with a database of their own."""
+    if "shared" in request.fixturenames:
+        shared: Shared = request.getfixturevalue("shared")
+        return dict(shared.environment)
+    return environment_of(rabbitmq_url, mongodb_url, request.getfixturevalue("fresh_database"), sandbox)
 
 
 @pytest.fixture
@@ -80,28 +92,46 @@ def settings(environment: dict[str, str]) -> Settings:
 
 
 @pytest.fixture
-def clock() -> MovableClock:
-    return MovableClock()
+def clock(request: pytest.FixtureRequest) -> MovableClock:
+    """Return the shared replica's clock to who asks for that, too, else one of the test's own."""
+    return request.getfixturevalue("shared").clock if "shared" in request.fixturenames else MovableClock()
 
 
-@pytest.fixture
-async def database(mongodb_url: str, fresh_database: str) -> AsyncIterator[Any]:
-    """Give the service's database, as whoever steals it sees it; it shows nothing earlier than the service shows it."""
+@pytest.fixture(scope="session")
+async def mongodb(mongodb_url: str) -> AsyncIterator[AsyncMongoClient[dict[str, Any]]]:
     async with AsyncMongoClient[dict[str, Any]](mongodb_url, tz_aware=True, readConcernLevel="majority") as client:
-        yield client[fresh_database]
+        yield client
 
 
 @pytest.fixture
-async def clients(mongodb_url: str, fresh_database: str) -> AsyncIterator[Clients]:
+def database(mongodb: AsyncMongoClient[dict[str, Any]], settings: Settings) -> Any:
+    """Return the service's database, as whoever steals it sees it; it shows nothing earlier than the service shows."""
+    return mongodb[settings.mongodb_database]
+
+
+@pytest.fixture(scope="session")
+async def of_services(mongodb_url: str) -> AsyncIterator[mongo.Client]:
+    """Give a client as the services have it."""
     client = mongo.connect(mongodb_url)
-    yield Clients(mongo.database(client, fresh_database))
+    yield client
     client.close()
 
 
 @pytest.fixture
-async def auth(settings: Settings, clock: MovableClock, zoom: Zoom) -> AsyncIterator[httpx.AsyncClient]:  # noqa: ARG001
-    async with replica(settings, clock) as http:
-        yield http
+def store(of_services: mongo.Client, settings: Settings) -> mongo.Database:
+    """Return the service's database as the service has it."""
+    return mongo.database(of_services, settings.mongodb_database)
+
+
+@pytest.fixture
+def clients(store: mongo.Database) -> Clients:
+    return Clients(store)
+
+
+@pytest.fixture
+async def auth(shared: Shared, zoom: Zoom) -> AsyncIterator[httpx.AsyncClient]:  # noqa: ARG001 - forgets first
+    yield shared.http
+    await shared.forget()
 
 
 async def product_of(http: httpx.AsyncClient, clients: Clients) -> Caller:
@@ -136,11 +166,9 @@ def connect(zoom: Zoom) -> Callable[..., Awaitable[dict[str, Any]]]:
 
 
 @pytest.fixture
-async def newcomer(product: Caller, zoom: Zoom, mongodb_url: str, fresh_database: str) -> OwnerAtZoom:
+async def newcomer(product: Caller, zoom: Zoom, store: mongo.Database) -> OwnerAtZoom:
     """Return the owner in a product that has registered where its owners come from."""
-    client = mongo.connect(mongodb_url)
-    await Organizations(mongo.database(client, fresh_database)).allow_return(product.organization_id, HOME)
-    client.close()
+    await Organizations(store).allow_return(product.organization_id, HOME)
     return OwnerAtZoom(product, zoom)
 
 

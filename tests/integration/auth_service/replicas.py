@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
+from fastapi import FastAPI
 
 from auth_service.app import build_app
 from auth_service.settings import Settings
@@ -32,6 +33,9 @@ class MovableClock:
     def advance(self, **by: float) -> None:
         self._moved += timedelta(**by)
 
+    def reset(self) -> None:
+        self._moved = timedelta()
+
 
 async def soon(condition: Callable[[], Awaitable[bool]], *, within: float = 20) -> None:
     """Return once the condition holds."""
@@ -42,7 +46,13 @@ async def soon(condition: Callable[[], Awaitable[bool]], *, within: float = 20) 
 @asynccontextmanager
 async def replica(settings: Settings, clock: MovableClock) -> AsyncIterator[httpx.AsyncClient]:
     """Run a replica and yield a client that speaks to it."""
-    app = build_app(settings, clock=clock)
+    async with running(build_app(settings, clock=clock)) as http:
+        yield http
+
+
+@asynccontextmanager
+async def running(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+    """Run an app and yield a client that speaks to it once it is ready."""
     transport = httpx.ASGITransport(app)
     async with (
         app.router.lifespan_context(app),

@@ -255,18 +255,15 @@ async def test_b9_a_check_up_calls_zoom_no_more_once_the_connection_is_ended(
 
 
 async def test_b9_what_was_found_under_a_consent_is_not_stored_under_the_next_one(
-    *, product: Caller, connect: Connect, zoom: Zoom, database: Any, settings: Settings, mongodb_url: str
+    *, product: Caller, connect: Connect, zoom: Zoom, database: Any, store: mongo.Database
 ):
     """Its scopes may be others; else they would be looked at only a day later."""
     await zoom.fault("get_user_settings", "down", times=None)
     await connect(product)
     before = connection_of(await database["connections"].find_one())
     await connect(product)
-    client = mongo.connect(mongodb_url)
     found = (Finding("zoom_scope_missing", "error", "A permission is missing", "", ""),)
-    checkups = Checkups(mongo.database(client, settings.mongodb_database))
-    assert await checkups.store(before, before.user, found) is None
-    client.close()
+    assert await Checkups(store).store(before, before.user, found) is None
     assert (await database["connections"].find_one())["checkup"]["found"] == []
 
 

@@ -1,6 +1,6 @@
 """An erasure ends a choice between two Zoom users, whatever is being done with it (B16, F69)."""
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -78,11 +78,10 @@ async def test_b16_f69_an_erasure_ends_the_choice_and_the_tokens_that_wait_are_r
 
 @pytest.fixture
 def erase_choices(
-    owner: OwnerAtZoom, settings: Settings, clock: MovableClock, mongodb_url: str
-) -> Iterator[Callable[[Renew], Awaitable[int]]]:
+    owner: OwnerAtZoom, settings: Settings, clock: MovableClock, store: mongo.Database
+) -> Callable[[Renew], Awaitable[int]]:
     """Erases Zoom's data from the choices; what it is given goes on between reading and writing."""
-    client = mongo.connect(mongodb_url)
-    store, vault = mongo.database(client, settings.mongodb_database), Vault(settings.encryption_keys)
+    vault = Vault(settings.encryption_keys)
 
     async def erase_them(meanwhile: Renew) -> int:
         erasure = Erasure("era_1", owner.product.organization_id, "zoom_data", clock())
@@ -90,8 +89,7 @@ def erase_choices(
         [choices] = [portion for portion in portions if portion.what == "zoom_choices"]
         return await erase(choices, erasure, meanwhile)
 
-    yield erase_them
-    client.close()
+    return erase_them
 
 
 async def test_b16_f69_a_choice_that_is_accepted_while_it_is_erased_stays_accepted(

@@ -28,10 +28,8 @@ async def staff(product: Caller, auth: httpx.AsyncClient, clients: Clients) -> C
 
 
 @pytest.fixture
-async def organizations(mongodb_url: str, fresh_database: str) -> Any:
-    client = mongo.connect(mongodb_url)
-    yield Organizations(mongo.database(client, fresh_database))
-    client.close()
+def organizations(store: mongo.Database) -> Organizations:
+    return Organizations(store)
 
 
 async def test_f12_f13_only_an_administrators_client_changes_the_organizations_connection(
