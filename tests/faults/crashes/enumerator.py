@@ -1,11 +1,11 @@
 """Runs a scenario with the faults that are asked for, and tells what did not hold afterwards."""
 
 import asyncio
-import random
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from tests.faults.crashes.chance import repeatable_chance
 from tests.faults.crashes.client import Client
 from tests.faults.crashes.effects import HOWS, Fault, How
 from tests.faults.crashes.invariants import broken
@@ -36,7 +36,7 @@ class Run:
 
 async def run(scenario: str, *faults: Fault, collection_of: CollectionOf = as_it_is) -> Run:
     """Run a scenario; what it raises is among what is wrong."""
-    with _repeatable():
+    with repeatable_chance(), _real_time_stands_still():
         world = await World.begun(*faults, collection_of=collection_of)
         client, raised = Client(world), []
         try:
@@ -51,17 +51,15 @@ async def run(scenario: str, *faults: Fault, collection_of: CollectionOf = as_it
 
 
 @contextmanager
-def _repeatable() -> Iterator[None]:
-    """Let chance be the same in every run, and no real time-out end what a busy machine is slow to do."""
-    loop, chance = asyncio.get_running_loop(), random.getstate()
+def _real_time_stands_still() -> Iterator[None]:
+    """Let no real time-out end what a busy machine is slow to do."""
+    loop = asyncio.get_running_loop()
     started = loop.time()
-    random.seed(0)
     loop.time = lambda: started  # type: ignore[method-assign]
     try:
         yield
     finally:
         del loop.time
-        random.setstate(chance)
 
 
 def single_faults(points: int, hows: Sequence[How] = HOWS) -> list[Fault]:

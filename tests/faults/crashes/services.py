@@ -1,5 +1,6 @@
 """The three services as their `app.py` composes them, over what is in memory; one value is one life of all of them."""
 
+import functools
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from email.headerregistry import Address
@@ -60,7 +61,15 @@ from notifier.smtp import SmtpPost
 
 MARKER_KEY = MarkerKey(b"k" * 32)
 VAULT = Vault({"k1": SecretBytes(b"v" * 32)})
-MAILROOM = Mailroom(Address("Convoke", addr_spec="bookings@convoke.test"))
+
+
+class _Remembering(Mailroom):
+    """Renders equal mails once: thousands of runs tell the same few bookings, and a mail takes milliseconds."""
+
+    render = functools.lru_cache(maxsize=2_000)(Mailroom.render)
+
+
+MAILROOM = _Remembering(Address("Convoke", addr_spec="bookings@convoke.test"))
 ADDRESSES = Addresses("https://book.test")
 
 
