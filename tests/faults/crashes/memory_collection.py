@@ -16,6 +16,7 @@ from tests.faults.crashes import updates
 from tests.faults.crashes.effects import Life
 from tests.faults.crashes.queries import matches, values_at
 
+_ABSENT = object()
 _CODEC: CodecOptions[Document] = CodecOptions(tz_aware=True, tzinfo=UTC)
 
 Result = TypeVar("Result")
@@ -34,10 +35,15 @@ class Index:
             return set()
         return set(product(*(_keys(values_at(document, key)) for key in self.keys)))
 
+    def is_untouched(self, before: Document, after: Document) -> bool:
+        """Tell whether an update left all fields of the index alone: `updates.applied` shares those."""
+        fields = {path.partition(".")[0] for path in (*self.keys, self.only_with or self.keys[0])}
+        return all(before.get(field, _ABSENT) is after.get(field, _ABSENT) for field in fields)
+
 
 @dataclass
 class Stored:
-    """What is on the disk: it outlives every process."""
+    """What is on the disk: it outlives every process. No document in it is ever changed, only replaced."""
 
     documents: dict[Any, Document] = field(default_factory=dict)
     unique: dict[str, Index] = field(default_factory=dict)
@@ -49,7 +55,10 @@ class Stored:
 
     def put(self, document: Document) -> None:
         """Keep a document. Raises DuplicateKeyError where a unique index forbids it."""
+        before = self.documents.get(document["_id"], {})
         for index in self.unique.values():
+            if before and index.is_untouched(before, document):
+                continue
             entries = index.entries(document)
             others = (other for other in self.documents.values() if other["_id"] != document["_id"])
             if any(not entries.isdisjoint(index.entries(other)) for other in others):
@@ -145,14 +154,13 @@ class MemoryCollection:
         document = updates.from_filter(query)
         if document["_id"] in self.stored.documents:
             raise _duplicate({"_id": 1})
-        updates.apply(document, copied(update), inserting=True)
-        self.stored.put(copied(document))
+        document = updates.applied(copied(document), copied(update), inserting=True)
+        self.stored.put(document)
         return None, document
 
     def _change(self, before: Document, update: Document) -> Document:
-        after = copied(before)
-        updates.apply(after, copied(update), inserting=False)
-        self.stored.put(copied(after))
+        after = updates.applied(before, copied(update), inserting=False)
+        self.stored.put(after)
         return after
 
 

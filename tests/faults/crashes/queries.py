@@ -11,8 +11,10 @@ def matches(document: Document, query: Document) -> bool:
     return all(_matches_one(document, key, condition) for key, condition in query.items())
 
 
-def values_at(document: Any, path: str) -> list[Any]:
+def values_at(document: Document, path: str) -> list[Any]:
     """Return what stands at a path, through arrays as MongoDB goes: every element, and an element by its number."""
+    if "." not in path:
+        return [document[path]] if path in document else []
     return list(_walk(document, path.split(".")))
 
 

@@ -60,6 +60,7 @@ UPDATES: list[tuple[dict[str, Any], dict[str, Any]]] = [
     ({"x": {"$gt": 0}}, {"$unset": {"list": ""}}),
     ({"x": {"$lt": 99}}, {"$set": {"x": "text is no number"}}),
     ({"list.1": {"$exists": False}}, {"$set": {"short": True}}),
+    ({"lease.until": NOON}, {"$set": {"lease.until": MILLISECOND}}),
 ]
 
 
@@ -69,7 +70,7 @@ async def test_an_update_does_what_mongodb_does(
 ):
     entries = [{"id": "one", "at": NOON}, {"id": "two", "at": MILLISECOND}]
     await both.insert_one({"_id": "a", "x": 0, "at": MILLISECOND, "list": entries, "times": [NOON, MILLISECOND]})
-    await both.insert_one({"_id": "b", "x": 7, "missing": None, "list": [], "times": []})
+    await both.insert_one({"_id": "b", "x": 7, "missing": None, "list": [], "times": [], "lease": {"until": NOON}})
     await both.insert_one({"_id": "c"})
     await both.update_many(query, update)
     await both.compare()

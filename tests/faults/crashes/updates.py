@@ -1,7 +1,7 @@
 """What a MongoDB update makes of a document: exactly the operators that our stores use, anything else raises."""
 
 from collections.abc import Callable
-from itertools import combinations
+from itertools import pairwise
 from typing import Any
 
 from pymongo.errors import WriteError
@@ -12,9 +12,13 @@ from tests.faults.crashes.queries import element_matches
 CONFLICT = 40
 
 
-def apply(document: Document, update: Document, *, inserting: bool) -> None:
-    """Change a document in place. Raises WriteError where two operators name the same field, as MongoDB does."""
+def applied(document: Document, update: Document, *, inserting: bool) -> Document:
+    """Return what a document becomes, which itself stays as it is, and whose untouched parts the result shares.
+
+    Raises WriteError where two operators name the same field, as MongoDB does.
+    """
     _must_not_conflict(update)
+    after = dict(document)
     for operator, fields in update.items():
         if operator == "$setOnInsert":
             if not inserting:
@@ -22,7 +26,8 @@ def apply(document: Document, update: Document, *, inserting: bool) -> None:
         elif operator not in _OPERATORS:
             raise NotImplementedError(f"the update {operator}")
         for path, operand in fields.items():
-            _OPERATORS.get(operator, _set)(*_parent(document, path), operand)
+            _OPERATORS.get(operator, _set)(*_parent(after, path), operand)
+    return after
 
 
 def from_filter(query: Document) -> Document:
@@ -37,21 +42,22 @@ def from_filter(query: Document) -> Document:
 
 
 def _must_not_conflict(update: Document) -> None:
-    paths = [path for fields in update.values() for path in fields]
-    for one, other in combinations(paths, 2):
-        if f"{one}.".startswith(f"{other}.") or f"{other}.".startswith(f"{one}."):
-            raise WriteError(f"Updating the path '{one}' would create a conflict at '{other}'", CONFLICT)
+    paths = sorted(f"{path}." for fields in update.values() for path in fields)
+    for one, other in pairwise(paths):  # in this order a path stands right before those inside it
+        if other.startswith(one):
+            raise WriteError(f"Updating the path '{other[:-1]}' would create a conflict at '{one[:-1]}'", CONFLICT)
 
 
 def _parent(document: Document, path: str) -> tuple[Document, str]:
+    """Return where the last name of a path stands, all on the way there copied: it may be changed."""
     *parents, last = path.split(".")
     inner = document
     for name in parents:
         if inner.get(name) is None and name in inner:
             raise WriteError(f"Cannot create field '{last}' in element {{{name}: null}}", 28)
-        inner = inner.setdefault(name, {})
-        if not isinstance(inner, dict):
+        if not isinstance(deeper := inner.get(name, {}), dict):
             raise NotImplementedError(f"an update inside the array '{path}'")
+        inner[name] = inner = dict(deeper)
     return inner, last
 
 
@@ -73,15 +79,11 @@ def _min(inner: Document, name: str, operand: Any) -> None:
 
 
 def _push(inner: Document, name: str, operand: Any) -> None:
-    array = inner.setdefault(name, [])
-    if isinstance(operand, dict) and "$each" in operand:
-        if unknown := set(operand) - {"$each", "$slice"}:
-            raise NotImplementedError(f"$push with {unknown}")
-        array.extend(operand["$each"])
-        if "$slice" in operand:
-            inner[name] = array[operand["$slice"] :]
-    else:
-        array.append(operand)
+    modifiers: Document = operand if isinstance(operand, dict) and "$each" in operand else {"$each": [operand]}
+    if unknown := set(modifiers) - {"$each", "$slice"}:
+        raise NotImplementedError(f"$push with {unknown}")
+    array = [*inner.get(name, []), *modifiers["$each"]]
+    inner[name] = array[modifiers["$slice"] :] if "$slice" in modifiers else array
 
 
 def _pull(inner: Document, name: str, condition: Any) -> None:
