@@ -1,8 +1,9 @@
-"""The plumbing on a virtual host of its own, with what a test sees on the queues."""
+"""The plumbing on a virtual host that has forgotten the last test, with what a test sees on the queues."""
 
 import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ from local_stack import environment, installed
 from local_stack.mongodb import direct_client
 from local_stack.processes import ChildProcess, free_port
 from tests.support.eventually import eventually
+from tests.support.queues import empty_all_queues
+from tests.support.servers import virtual_host
 
 SAMPLES = Path(__file__).parents[2] / "contract" / "samples"
 
@@ -91,11 +94,30 @@ class FailingAtFirst:
             await self._taken.wait()
 
 
-@pytest.fixture
-async def wire(fresh_vhost: str) -> AsyncIterator[Wire]:
-    connection = await aio_pika.connect(fresh_vhost)
+@asynccontextmanager
+async def wired(vhost: str) -> AsyncIterator[Wire]:
+    connection = await aio_pika.connect(vhost)
     async with connection, connection.channel() as channel:
         yield Wire(channel)
+
+
+@pytest.fixture(scope="package")
+def shared_vhost(rabbitmq_addresses: dict[str, str], worker_prefix: str) -> Iterator[str]:
+    with virtual_host(rabbitmq_addresses, f"{worker_prefix}-convoke") as url:
+        yield url
+
+
+@pytest.fixture
+async def vhost(shared_vhost: str) -> str:
+    """Return the address of a virtual host in whose queues, where another test has declared them, nothing waits."""
+    await empty_all_queues(shared_vhost)
+    return shared_vhost
+
+
+@pytest.fixture
+async def wire(vhost: str) -> AsyncIterator[Wire]:
+    async with wired(vhost) as wire:
+        yield wire
 
 
 @pytest.fixture

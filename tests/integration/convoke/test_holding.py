@@ -42,15 +42,17 @@ async def replica(vhost: str, handle: Handle) -> AsyncIterator[None]:
     await declare_topology(publisher)
     subscribe(consuming, publisher, Subscription(STREAM, {NotificationSent: handle, NotificationFailed: handle}))
     await consuming.start()
-    yield
-    await consuming.stop()
-    await publisher.stop()
+    try:
+        yield
+    finally:
+        await consuming.stop()
+        await publisher.stop()
 
 
 @pytest.mark.parametrize("trouble", SURROUNDINGS)
-async def test_trouble_around_a_message_is_waited_out(trouble: str, fresh_vhost: str, wire: Wire):
+async def test_trouble_around_a_message_is_waited_out(trouble: str, vhost: str, wire: Wire):
     handle = FailingAtFirst(SURROUNDINGS[trouble], times=len(PAUSES_BETWEEN_ATTEMPTS) + 2)
-    async with replica(fresh_vhost, handle):
+    async with replica(vhost, handle):
         await wire.send(sample("notification.sent.v1").body(), STREAM.queue)
         await handle.has_taken_it()
     assert await wire.depth(STREAM.queue) == await wire.depth(STREAM.dead_letter_queue) == 0
@@ -84,19 +86,19 @@ async def read_nonsense(_: Collection) -> None:
     ],
 )
 async def test_what_mongodb_would_refuse_for_ever_is_not_held(
-    fault: Callable[[Collection], Awaitable[None]], error: str, fresh_vhost: str, wire: Wire, collection: Collection
+    fault: Callable[[Collection], Awaitable[None]], error: str, vhost: str, wire: Wire, collection: Collection
 ):
     async def handle(_: Event[Any]) -> None:
         await fault(collection)
 
-    async with replica(fresh_vhost, handle):
+    async with replica(vhost, handle):
         await wire.send(sample("notification.sent.v1").body(), STREAM.queue)
         dead = await wire.take(STREAM.dead_letter_queue)
     assert dead.headers["x-reason-code"] == "handler_failed"
     assert str(dead.headers["x-reason"]).startswith(error)
 
 
-async def test_a_replica_that_lacks_the_new_key_keeps_the_message_for_one_that_has_it(fresh_vhost: str, wire: Wire):
+async def test_a_replica_that_lacks_the_new_key_keeps_the_message_for_one_that_has_it(vhost: str, wire: Wire):
     old, new = (SecretBytes(byte * 32) for byte in (b"o", b"n"))
     secret = Vault({"new": new, "old": old}).encrypt("a link", "org_1")
     read: list[str] = []
@@ -110,17 +112,17 @@ async def test_a_replica_that_lacks_the_new_key_keeps_the_message_for_one_that_h
     async def after_its_restart(_: Event[Any]) -> None:
         read.append(Vault({"new": new, "old": old}).decrypt(secret, "org_1"))
 
-    async with replica(fresh_vhost, before_its_restart):
+    async with replica(vhost, before_its_restart):
         await wire.send(sample("notification.sent.v1").body(), STREAM.queue)
         await eventually(lambda: tries > 3)
-    async with replica(fresh_vhost, after_its_restart):
+    async with replica(vhost, after_its_restart):
         await eventually(lambda: read)
     assert read == ["a link"]
     assert await wire.depth(STREAM.queue) == await wire.depth(STREAM.dead_letter_queue) == 0
 
 
 async def test_what_one_replica_has_held_long_enough_may_go_to_another(
-    fresh_vhost: str, wire: Wire, monkeypatch: pytest.MonkeyPatch
+    vhost: str, wire: Wire, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(consumer, "HOLD_FOR", 0.2)
     held, handled = asyncio.Event(), asyncio.Event()
@@ -132,9 +134,9 @@ async def test_what_one_replica_has_held_long_enough_may_go_to_another(
     async def handle(_: Event[Any]) -> None:
         handled.set()
 
-    async with replica(fresh_vhost, cut_off_from_the_database):
+    async with replica(vhost, cut_off_from_the_database):
         await wire.send(sample("notification.sent.v1").body(), STREAM.queue)
         await held.wait()
-        async with replica(fresh_vhost, handle), asyncio.timeout(10):
+        async with replica(vhost, handle), asyncio.timeout(10):
             await handled.wait()
     assert await wire.depth(STREAM.queue) == await wire.depth(STREAM.dead_letter_queue) == 0

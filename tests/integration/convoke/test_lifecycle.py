@@ -60,9 +60,9 @@ async def status(client: httpx.AsyncClient, path: str) -> int:
         return 0
 
 
-async def test_a_service_lives_at_once_and_is_ready_when_its_database_has_come(fresh_vhost: str, tmp_path: Path):
+async def test_a_service_lives_at_once_and_is_ready_when_its_database_has_come(vhost: str, tmp_path: Path):
     server = MongoDB(tmp_path)
-    async with tiny_service(server.url, fresh_vhost) as (process, client):
+    async with tiny_service(server.url, vhost) as (process, client):
         await eventually(lambda: is_status(client, "/health/live", 200), within=20)
         answer = await client.get("/health/ready")
         assert (answer.status_code, answer.json()["mongodb"], answer.json()["started"]) == (503, False, False)
@@ -80,10 +80,8 @@ async def is_status(client: httpx.AsyncClient, path: str, expected: int) -> bool
     return await status(client, path) == expected
 
 
-async def test_a_service_that_can_never_work_ends_with_status_1_and_the_reason(
-    standalone_mongodb: str, fresh_vhost: str
-):
-    async with tiny_service(standalone_mongodb, fresh_vhost) as (process, _):
+async def test_a_service_that_can_never_work_ends_with_status_1_and_the_reason(standalone_mongodb: str, vhost: str):
+    async with tiny_service(standalone_mongodb, vhost) as (process, _):
         lines, errors = await ended(process)
     assert process.returncode == 1
     [reason] = [line for line in lines if line["event"] == "service.cannot_start"]
@@ -91,10 +89,10 @@ async def test_a_service_that_can_never_work_ends_with_status_1_and_the_reason(
     assert errors == ""
 
 
-async def test_a_service_whose_port_is_taken_names_the_setting_and_ends_with_status_1(fresh_vhost: str):
+async def test_a_service_whose_port_is_taken_names_the_setting_and_ends_with_status_1(vhost: str):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port: int = taken.getsockname()[1]
-        async with tiny_service("mongodb://127.0.0.1:9/", fresh_vhost, port) as (process, _):
+        async with tiny_service("mongodb://127.0.0.1:9/", vhost, port) as (process, _):
             lines, errors = await ended(process)
     assert (process.returncode, errors) == (1, "")
     [line] = lines
@@ -102,8 +100,8 @@ async def test_a_service_whose_port_is_taken_names_the_setting_and_ends_with_sta
     assert line["reason"].startswith(f"HTTP_PORT={port}, HTTP_HOST=127.0.0.1: Address already in use")
 
 
-async def test_a_service_asked_to_stop_before_it_could_start_stops(fresh_vhost: str):
-    async with tiny_service(f"mongodb://127.0.0.1:{free_port()}/", fresh_vhost) as (process, client):
+async def test_a_service_asked_to_stop_before_it_could_start_stops(vhost: str):
+    async with tiny_service(f"mongodb://127.0.0.1:{free_port()}/", vhost) as (process, client):
         await eventually(lambda: is_status(client, "/health/live", 200), within=20)
         process.send_signal(signal.SIGTERM)
         lines, _ = await ended(process)

@@ -46,9 +46,9 @@ def fresh(event: Any = NotificationSent, **details: Any) -> Document:
 
 
 @pytest.fixture
-async def connections(fresh_vhost: str) -> AsyncIterator[Connections]:
+async def connections(vhost: str) -> AsyncIterator[Connections]:
     """Connections that are not started: the broker is away until a test starts them."""
-    connections = Connections(fresh_vhost)
+    connections = Connections(vhost)
     yield connections
     await connections.close()
 

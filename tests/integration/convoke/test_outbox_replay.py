@@ -56,8 +56,8 @@ def told(event: Any = NotificationSent, *, ago: timedelta = timedelta(0)) -> Doc
 
 
 @pytest.fixture
-async def connections(fresh_vhost: str) -> AsyncIterator[Connections]:
-    connections = Connections(fresh_vhost)
+async def connections(vhost: str) -> AsyncIterator[Connections]:
+    connections = Connections(vhost)
     await connections.start()
     yield connections
     await connections.close()
@@ -69,8 +69,8 @@ async def outbox(collection: Collection, connections: Connections) -> Outbox:
 
 
 @pytest.fixture
-async def replay(collection: Collection, fresh_vhost: str) -> AsyncIterator[OutboxReplay]:
-    broker = publishing_broker(fresh_vhost)
+async def replay(collection: Collection, vhost: str) -> AsyncIterator[OutboxReplay]:
+    broker = publishing_broker(vhost)
     yield OutboxReplay([Source(collection, events_of)], broker)
     await broker.stop()
 

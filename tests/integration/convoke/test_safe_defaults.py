@@ -26,7 +26,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import httpx
 import pytest
@@ -44,9 +44,9 @@ from convoke.messaging.connections import Connections
 from convoke.messaging.consumer import Subscription
 from convoke.messaging.publisher import NotPublished, Publisher, Refused
 from local_stack import environment, installed
-from local_stack.processes import free_port
+from local_stack.processes import free_ports
 from local_stack.rabbitmq import RabbitMQ
-from tests.integration.convoke.conftest import Wire, sample
+from tests.integration.convoke.conftest import Wire, sample, wired
 from tests.support.eventually import eventually
 
 Handle = Callable[[Event[Any]], Awaitable[object]]
@@ -67,17 +67,15 @@ async def service(vhost: str, handle: Handle | None = None) -> AsyncIterator[Con
         await connections.close()
 
 
-@pytest.fixture
-def queue_counts(fresh_vhost: str, rabbitmq_addresses: dict[str, str]) -> Callable[[str], Awaitable[tuple[int, ...]]]:
+async def counts(management_url: str, vhost: str, queue: str) -> tuple[int, ...]:
     """Tell how many messages a queue has: all, those ready, and those in somebody's hands."""
-    vhost = urlsplit(fresh_vhost).path.removeprefix("/")
+    async with httpx.AsyncClient(base_url=management_url, trust_env=False) as management:
+        found = (await management.get(f"/api/queues/{quote(vhost, safe='')}/{queue}")).json()
+    return tuple(found.get(name, -1) for name in ("messages", "messages_ready", "messages_unacknowledged"))
 
-    async def counts(queue: str) -> tuple[int, ...]:
-        async with httpx.AsyncClient(base_url=rabbitmq_addresses["management_url"], trust_env=False) as management:
-            found = (await management.get(f"/api/queues/{vhost}/{queue}")).json()
-        return tuple(found.get(name, -1) for name in ("messages", "messages_ready", "messages_unacknowledged"))
 
-    return counts
+def name_of(vhost: str) -> str:
+    return urlsplit(vhost).path.removeprefix("/")
 
 
 async def published(vhost: str, wire: Wire) -> AbstractIncomingMessage:
@@ -104,15 +102,15 @@ async def accept(_: Event[Any]) -> None:
 
 @pytest.mark.parametrize("sent", [published, put_back, dead_lettered], ids=lambda sent: sent.__name__)
 async def test_a_message_is_persistent_though_faststream_publishes_transient_ones(
-    sent: Callable[[str, Wire], Awaitable[AbstractIncomingMessage]], fresh_vhost: str, wire: Wire
+    sent: Callable[[str, Wire], Awaitable[AbstractIncomingMessage]], vhost: str, wire: Wire
 ):
-    assert (await sent(fresh_vhost, wire)).delivery_mode == DeliveryMode.PERSISTENT
+    assert (await sent(vhost, wire)).delivery_mode == DeliveryMode.PERSISTENT
 
 
 async def test_a_message_for_no_queue_is_an_error_though_rabbitmq_confirms_it_and_aio_pika_keeps_quiet(
-    fresh_vhost: str, wire: Wire
+    vhost: str, wire: Wire
 ):
-    async with service(fresh_vhost) as connections:
+    async with service(vhost) as connections:
         await wire.leave_without_a_queue(PrivacyErased)
         with pytest.raises(Refused, match=r"privacy\.erased\.v1"):
             await connections.publisher.publish(sample(PrivacyErased.event_type))
@@ -122,7 +120,7 @@ async def test_a_message_for_no_queue_is_an_error_though_rabbitmq_confirms_it_an
 
 
 async def test_what_a_full_queue_refuses_is_an_error_though_a_publish_without_confirms_would_not_know(
-    fresh_vhost: str, wire: Wire, monkeypatch: pytest.MonkeyPatch
+    fresh_vhost: str, monkeypatch: pytest.MonkeyPatch
 ):
     """The oldest stays, though `drop-head` would make room."""
     monkeypatch.setattr(broker_module, "LONGEST_QUEUE", 1)
@@ -137,40 +135,39 @@ async def test_what_a_full_queue_refuses_is_an_error_though_a_publish_without_co
     async with service(fresh_vhost) as connections:
         with pytest.raises(Refused):
             await fill(connections.publisher)
-    assert [(await wire.take(STREAM.queue)).body for _ in taken] == taken
+    async with wired(fresh_vhost) as wire:
+        assert [(await wire.take(STREAM.queue)).body for _ in taken] == taken
 
 
 async def test_a_dead_letter_without_a_place_to_go_stays_though_rabbitmq_drops_it(
-    fresh_vhost: str, wire: Wire, queue_counts: Callable[[str], Awaitable[tuple[int, ...]]]
+    fresh_vhost: str, rabbitmq_addresses: dict[str, str]
 ):
     """Neither acknowledged by us, for it was returned, nor dropped by the broker, for it dead-letters at least once."""
-    async with service(fresh_vhost, accept):
+    async with service(fresh_vhost, accept), wired(fresh_vhost) as wire:
         await wire.delete(STREAM.dead_letter_queue)
         await wire.send(b"no json", STREAM.queue)
 
         async def waits_for_its_place() -> bool:
-            assert await queue_counts(STREAM.queue) == (1, 0, 0)
+            vhost = name_of(fresh_vhost)
+            assert await counts(rabbitmq_addresses["management_url"], vhost, STREAM.queue) == (1, 0, 0)
             return True
 
         await eventually(waits_for_its_place, within=20, every=0.2)
 
 
 async def test_exchanges_outlive_a_restart_though_those_of_aio_pika_do_not(
-    fresh_vhost: str, rabbitmq_addresses: dict[str, str]
+    vhost: str, rabbitmq_addresses: dict[str, str]
 ):
     async with (
-        service(fresh_vhost),
+        service(vhost),
         httpx.AsyncClient(base_url=rabbitmq_addresses["management_url"], trust_env=False) as management,
     ):
-        vhost = urlsplit(fresh_vhost).path.removeprefix("/")
         for name in (EXCHANGE, DEAD_LETTER_EXCHANGE):
-            found = (await management.get(f"/api/exchanges/{vhost}/{name}")).json()
+            found = (await management.get(f"/api/exchanges/{name_of(vhost)}/{name}")).json()
             assert (found["durable"], found["auto_delete"]) == (True, False)
 
 
-async def test_no_more_is_taken_at_once_than_the_prefetch_though_rabbitmq_hands_out_everything(
-    fresh_vhost: str, wire: Wire
-):
+async def test_no_more_is_taken_at_once_than_the_prefetch_though_rabbitmq_hands_out_everything(vhost: str, wire: Wire):
     """What a dying process has in hand counts as delivered once more."""
     begun, go_on = 0, asyncio.Event()
 
@@ -179,33 +176,31 @@ async def test_no_more_is_taken_at_once_than_the_prefetch_though_rabbitmq_hands_
         begun += 1
         await go_on.wait()
 
-    async with service(fresh_vhost):
+    async with service(vhost):
         """Declares the queues."""
     for _ in range(3 * PREFETCH):
         await wire.send(SENT.body(), STREAM.queue)
-    async with service(fresh_vhost, hold):
+    async with service(vhost, hold):
         await eventually(lambda: begun == PREFETCH)
         assert await wire.depth(STREAM.queue) == 2 * PREFETCH
         go_on.set()
         await eventually(lambda: begun == 3 * PREFETCH)
 
 
-Control = Callable[..., Awaitable[str]]
+Control = Callable[..., Awaitable[None]]
 
 
 @pytest.fixture
 async def broker_of_its_own(tmp_path: Path) -> AsyncIterator[tuple[RabbitMQ, Control]]:
-    """Run a broker that no other test uses, and give it with what asks its rabbitmqctl and returns the answer."""
-    names_port = free_port()
-    server = RabbitMQ(tmp_path, names_port=names_port)
+    """Run a broker that no other test uses, and give it with what its rabbitmqctl can do."""
+    names_port, management_port = free_ports(2)
+    server = RabbitMQ(tmp_path, names_port=names_port, management_port=management_port)
 
-    async def control(*request: str) -> str:
+    async def control(*request: str) -> None:
         settings = {**environment.inherited(), "HOME": str(tmp_path), "ERL_EPMD_PORT": str(names_port)}
         command = (str(installed.rabbitmqctl()), "--quiet", "--node", server.name, *request)
-        process = await asyncio.create_subprocess_exec(*command, env=settings | {"LANG": "C.UTF-8"}, stdout=-1)
-        answer, _ = await process.communicate()
-        assert process.returncode == 0
-        return answer.decode()
+        process = await asyncio.create_subprocess_exec(*command, env=settings | {"LANG": "C.UTF-8"})
+        assert await process.wait() == 0
 
     server.start()
     await asyncio.to_thread(server.wait_until_ready)
@@ -236,18 +231,18 @@ async def test_an_alarm_of_the_broker_neither_hangs_a_publish_nor_stops_consumin
         await go_on.wait()
 
     async def has(messages: int) -> bool:
-        return f"{STREAM.queue}\t{messages}\n" in await control("list_queues", "name", "messages")
+        return (await counts(str(server.management_url), "/", STREAM.queue))[0] == messages
 
     async with service(server.url, wait) as connections:
         for _ in range(2 * PREFETCH):
             await connections.publisher.publish(SENT)
-        await eventually(lambda: has(2 * PREFETCH), within=15)  # the broker counts every five seconds
+        await eventually(lambda: has(2 * PREFETCH), within=15, every=0.5)  # the broker counts every five seconds
         async with alarmed(control):
             async with asyncio.timeout(10):
                 with pytest.raises(NotPublished, match="TimeoutError"):
                     await connections.publisher.publish(SENT)
             go_on.set()
-            await eventually(lambda: has(0), within=15)
+            await eventually(lambda: has(0), within=15, every=0.5)
         await eventually(lambda: publishes(connections))
 
 

@@ -2,7 +2,6 @@
 
 from datetime import timedelta
 from typing import Any
-from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -13,24 +12,25 @@ from convoke.messaging.broker import DELIVERY_LIMIT, LONGEST_QUEUE, connect, dec
 from convoke.messaging.consumer import HOLD_FOR
 from tests.integration.convoke.conftest import Wire
 from tests.support.eventually import eventually
+from tests.support.servers import virtual_host
 
 
-@pytest.fixture
-async def declared(fresh_vhost: str) -> str:
-    """Return the address of a virtual host whose topology was declared twice, as two services do."""
+async def declare_twice(vhost: str) -> None:
+    """Declare the topology as two services do."""
     for _ in range(2):
-        broker = publishing_broker(fresh_vhost)
+        broker = publishing_broker(vhost)
         await connect(broker)
         await declare_topology(broker)
         await broker.stop()
-    return fresh_vhost
 
 
-@pytest.fixture
-def queues(declared: str, rabbitmq_addresses: dict[str, str]) -> dict[str, dict[str, Any]]:
-    vhost = urlsplit(declared).path.removeprefix("/")
-    with httpx.Client(base_url=f"{rabbitmq_addresses['management_url']}/api", trust_env=False) as management:
-        return {queue["name"]: queue for queue in management.get(f"/queues/{vhost}").json()}
+@pytest.fixture(scope="module")
+async def queues(rabbitmq_addresses: dict[str, str], worker_prefix: str) -> dict[str, dict[str, Any]]:
+    name = f"{worker_prefix}-topology"
+    with virtual_host(rabbitmq_addresses, name) as url:
+        await declare_twice(url)
+        async with httpx.AsyncClient(base_url=rabbitmq_addresses["management_url"], trust_env=False) as management:
+            return {queue["name"]: queue for queue in (await management.get(f"/api/queues/{name}")).json()}
 
 
 def test_there_is_a_queue_and_a_dead_letter_queue_for_each_stream_and_no_other(queues: dict[str, dict[str, Any]]):
@@ -66,8 +66,8 @@ def test_a_database_may_be_away_for_ten_days_before_a_message_is_delivered_too_o
     assert DELIVERY_LIMIT * timedelta(seconds=HOLD_FOR) >= timedelta(days=10)
 
 
-@pytest.mark.usefixtures("declared")
-async def test_what_is_delivered_too_often_lands_with_the_dead_letters_and_none_is_lost(wire: Wire):
+async def test_what_is_delivered_too_often_lands_with_the_dead_letters_and_none_is_lost(vhost: str, wire: Wire):
+    await declare_twice(vhost)
     bodies = {f"poison {number}".encode() for number in range(2)}
     for body in bodies:
         await wire.send(body, STREAM.queue)

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ValidationError
 
 from convoke.logs import redact, set_up_logs
 from convoke.tracing import traced
+from tests.support.logs import logs_restored
 
 Logged = Callable[[], list[str]]
 CANARY = "s3cr3t-canary"
@@ -58,14 +59,10 @@ def line(fields: Mapping[str, Any]) -> str:
 def logged() -> Iterator[Logged]:
     """Set logs up as a service does; calling it returns the lines that were written."""
     output = io.StringIO()
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    with redirect_stdout(output):
-        set_up_logs("test-service", "INFO")
-    yield lambda: output.getvalue().splitlines()
-    structlog.reset_defaults()
-    root.handlers[:] = handlers
-    root.setLevel(level)
+    with logs_restored():
+        with redirect_stdout(output):
+            set_up_logs("test-service", "INFO")
+        yield lambda: output.getvalue().splitlines()
 
 
 @pytest.mark.parametrize("field", FIELDS)

@@ -40,8 +40,8 @@ async def would_raise(_: Event[Any]) -> str:
 
 
 @pytest.fixture
-async def office(fresh_vhost: str, letters: DeadLetters) -> AsyncIterator[DeadLetterOffice]:
-    broker = publishing_broker(fresh_vhost)
+async def office(vhost: str, letters: DeadLetters) -> AsyncIterator[DeadLetterOffice]:
+    broker = publishing_broker(vhost)
     previews: Previews = {NotificationSent: would_count, NotificationFailed: would_raise, BookingCreated: would_count}
     yield DeadLetterOffice(letters, broker, previews)
     await broker.stop()

@@ -14,9 +14,9 @@ from tests.integration.convoke.dead_letters.service import NO_JSON, SENT, Handle
 
 
 async def test_a_discarded_letter_says_who_when_and_why_and_keeps_nothing_else(
-    fresh_vhost: str, wire: Wire, letters: DeadLetters, office: DeadLetterOffice, database: Database
+    vhost: str, wire: Wire, letters: DeadLetters, office: DeadLetterOffice, database: Database
 ):
-    async with service(fresh_vhost, Handler(), letters):
+    async with service(vhost, Handler(), letters):
         await wire.send(SENT.body(), STREAM.queue)
         [letter] = await waiting(office)
         await office.discard(letter, "ada", "sent by a test of version 9")
@@ -31,9 +31,9 @@ async def test_a_discarded_letter_says_who_when_and_why_and_keeps_nothing_else(
 
 
 async def test_a_letter_that_came_again_since_it_was_read_is_not_discarded(
-    fresh_vhost: str, wire: Wire, letters: DeadLetters, office: DeadLetterOffice
+    vhost: str, wire: Wire, letters: DeadLetters, office: DeadLetterOffice
 ):
-    async with service(fresh_vhost, Handler(), letters):
+    async with service(vhost, Handler(), letters):
         await wire.send(SENT.body(), STREAM.queue)
         [letter] = await waiting(office)
     await letters.keep(letter)
@@ -53,10 +53,10 @@ PREVIEWS = {
 
 @pytest.mark.parametrize("answer", PREVIEWS)
 async def test_b8_a_preview_says_what_a_replay_would_do_and_does_nothing(
-    answer: str, fresh_vhost: str, wire: Wire, letters: DeadLetters, office: DeadLetterOffice
+    answer: str, vhost: str, wire: Wire, letters: DeadLetters, office: DeadLetterOffice
 ):
     handler = Handler()
-    async with service(fresh_vhost, handler, letters):
+    async with service(vhost, handler, letters):
         await wire.send(PREVIEWS[answer], STREAM.queue)
         [letter] = await waiting(office)
         handler.is_broken = False
@@ -70,9 +70,9 @@ def letter_without_body(letter: Letter) -> Letter:
 
 
 async def test_how_many_letters_wait_is_in_the_metrics(
-    fresh_vhost: str, wire: Wire, letters: DeadLetters, office: DeadLetterOffice
+    vhost: str, wire: Wire, letters: DeadLetters, office: DeadLetterOffice
 ):
-    async with service(fresh_vhost, Handler(), letters):
+    async with service(vhost, Handler(), letters):
         await wire.send(SENT.body(), STREAM.queue)
         [letter] = await waiting(office)
         await letters.measure()

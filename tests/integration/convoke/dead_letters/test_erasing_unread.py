@@ -94,7 +94,7 @@ async def test_a_letter_whose_key_is_lost_can_be_discarded(
     assert await states(database) == ["discarded"]
 
 
-async def test_f69_f68_of_zooms_data_only_what_was_left_is_looked_at_again(fresh_vhost: str, database: Database):
+async def test_f69_f68_of_zooms_data_only_what_was_left_is_looked_at_again(vhost: str, database: Database):
     """A second look at the rest would find what a new connection has made since."""
     lost_keys = {"letter_1"}
 
@@ -107,7 +107,7 @@ async def test_f69_f68_of_zooms_data_only_what_was_left_is_looked_at_again(fresh
         owner = {"organization_id": "org_1"}
         return [Portion(name, database[name], emptied, owner, unmarked(erasure)) for name in ("letters", "links")]
 
-    shares, broker = Shares("meeting-service", database, VAULT), publishing_broker(fresh_vhost)
+    shares, broker = Shares("meeting-service", database, VAULT), publishing_broker(vhost)
     outbox = Outbox(shares.collection, Publisher(broker), shares.expand)
     asked = PrivacyErasureRequested(erasure_id="era_1", organization_id="org_1", scope="zoom_data")
     await shares.add(Event("evt_1", "/auth-service", "era_1", NOW, "org_1", asked))

@@ -32,10 +32,10 @@ class Crash(BaseException):
 
 
 async def test_a_replayed_letter_is_handled_and_its_body_erased(
-    fresh_vhost: str, wire: Wire, letters: DeadLetters, office: DeadLetterOffice, database: Database
+    vhost: str, wire: Wire, letters: DeadLetters, office: DeadLetterOffice, database: Database
 ):
     handler = Handler()
-    async with service(fresh_vhost, handler, letters):
+    async with service(vhost, handler, letters):
         await wire.send(SENT.body(), STREAM.queue, message_id=SENT.id)
         [letter] = await waiting(office)
         handler.is_broken = False
@@ -49,10 +49,10 @@ async def test_a_replayed_letter_is_handled_and_its_body_erased(
 
 
 async def test_a_replay_reaches_this_queue_and_no_other(
-    fresh_vhost: str, wire: Wire, letters: DeadLetters, office: DeadLetterOffice
+    vhost: str, wire: Wire, letters: DeadLetters, office: DeadLetterOffice
 ):
     """The exchange would give a copy to every service that is bound to the event."""
-    async with service(fresh_vhost, Handler(), None):
+    async with service(vhost, Handler(), None):
         """Declares the queues."""
     ready = sample("meeting.ready.v1")
     for_booking_service = Letter(
@@ -79,10 +79,10 @@ async def test_a_replay_reaches_this_queue_and_no_other(
 
 
 async def test_dying_between_putting_a_letter_back_and_storing_that_loses_nothing(
-    fresh_vhost: str, wire: Wire, letters: DeadLetters, office: DeadLetterOffice, monkeypatch: pytest.MonkeyPatch
+    vhost: str, wire: Wire, letters: DeadLetters, office: DeadLetterOffice, monkeypatch: pytest.MonkeyPatch
 ):
     handler = Handler()
-    async with service(fresh_vhost, handler, letters):
+    async with service(vhost, handler, letters):
         await wire.send(SENT.body(), STREAM.queue)
         [letter] = await waiting(office)
         handler.is_broken = False
@@ -101,10 +101,10 @@ async def die(*_: Any) -> bool:
 
 
 async def test_dying_before_the_broker_has_the_letter_leaves_it_waiting(
-    fresh_vhost: str, wire: Wire, letters: DeadLetters, office: DeadLetterOffice
+    vhost: str, wire: Wire, letters: DeadLetters, office: DeadLetterOffice
 ):
     """Here the queue is gone, so that nothing can take it: `mandatory` makes that an error."""
-    async with service(fresh_vhost, Handler(), letters):
+    async with service(vhost, Handler(), letters):
         await wire.send(SENT.body(), STREAM.queue)
         [letter] = await waiting(office)
     await wire.delete(STREAM.queue)
@@ -115,9 +115,9 @@ async def test_dying_before_the_broker_has_the_letter_leaves_it_waiting(
 
 
 async def test_a_letter_that_fails_again_waits_again(
-    fresh_vhost: str, wire: Wire, letters: DeadLetters, office: DeadLetterOffice
+    vhost: str, wire: Wire, letters: DeadLetters, office: DeadLetterOffice
 ):
-    async with service(fresh_vhost, Handler(), letters):
+    async with service(vhost, Handler(), letters):
         await wire.send(SENT.body(), STREAM.queue)
         [letter] = await waiting(office)
         await office.replay(letter)
@@ -128,10 +128,10 @@ async def test_a_letter_that_fails_again_waits_again(
 
 
 async def test_a_letter_that_dies_again_before_its_replay_is_stored_still_waits(
-    letters: DeadLetters, office: DeadLetterOffice, fresh_vhost: str, wire: Wire
+    letters: DeadLetters, office: DeadLetterOffice, vhost: str, wire: Wire
 ):
     """Its handler fails within milliseconds: the replay's own note must not hide that."""
-    async with service(fresh_vhost, Handler(), letters):
+    async with service(vhost, Handler(), letters):
         await wire.send(SENT.body(), STREAM.queue)
         [letter] = await waiting(office)
     await letters.keep(letter)
@@ -140,10 +140,10 @@ async def test_a_letter_that_dies_again_before_its_replay_is_stored_still_waits(
 
 
 async def test_b8_all_letters_of_a_cause_are_replayed_and_no_other(
-    fresh_vhost: str, wire: Wire, letters: DeadLetters, office: DeadLetterOffice
+    vhost: str, wire: Wire, letters: DeadLetters, office: DeadLetterOffice
 ):
     handler = Handler()
-    async with service(fresh_vhost, handler, letters):
+    async with service(vhost, handler, letters):
         for number in range(20):
             await wire.send(sample_with("notification.sent.v1", id=f"evt_{number}"), STREAM.queue)
         await wire.send(NO_JSON, STREAM.queue)
@@ -156,9 +156,9 @@ async def test_b8_all_letters_of_a_cause_are_replayed_and_no_other(
 
 
 async def test_a_replay_of_all_ends_where_letters_keep_failing(
-    fresh_vhost: str, wire: Wire, letters: DeadLetters, office: DeadLetterOffice
+    vhost: str, wire: Wire, letters: DeadLetters, office: DeadLetterOffice
 ):
-    async with service(fresh_vhost, Handler(), letters):
+    async with service(vhost, Handler(), letters):
         for number in range(3):
             await wire.send(sample_with("notification.sent.v1", id=f"evt_{number}"), STREAM.queue)
         await waiting(office, 3)
@@ -168,9 +168,9 @@ async def test_a_replay_of_all_ends_where_letters_keep_failing(
 
 
 async def test_what_somebody_else_decides_meanwhile_is_not_replayed(
-    fresh_vhost: str, wire: Wire, letters: DeadLetters, office: DeadLetterOffice
+    vhost: str, wire: Wire, letters: DeadLetters, office: DeadLetterOffice
 ):
-    async with service(fresh_vhost, Handler(), letters):
+    async with service(vhost, Handler(), letters):
         for number in range(2):
             await wire.send(sample_with("notification.sent.v1", id=f"evt_{number}"), STREAM.queue)
         _, second = await waiting(office, 2)
