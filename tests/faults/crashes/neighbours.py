@@ -71,7 +71,7 @@ class ZoomInMemory:
 
     def token(self, user_id: str) -> str:
         """Return a new access token, which ends the user's earlier ones."""
-        redirect = sandbox_settings().zoom_redirect_uris[0]
+        redirect = self.sandbox.settings.zoom_redirect_uris[0]
         grants = self.sandbox.grants
         code = grants.authorize(self.sandbox.users[user_id], redirect, None, "S256")
         return grants.exchange(code, redirect, "").access.value

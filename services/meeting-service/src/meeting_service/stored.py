@@ -2,9 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import asdict
 from datetime import datetime
-from typing import Any
 
 from convoke.contracts import Booking, DialIn, FailureReason, Session
 from convoke.mongo import Document
@@ -50,12 +48,12 @@ class Stored:
         """Return the fields that only the holder of the lease writes."""
         fields: Document = {name: getattr(state, name) for name in _PLAIN}
         fields |= {
-            "intent": asdict(state.intent) if state.intent else None,
+            "intent": _fields(state.intent),
             "meeting": self._meeting(state) if state.meeting else None,
-            "differs": asdict(state.differs) if state.differs else None,
-            "condemned": [asdict(one) for one in state.condemned],
+            "differs": _fields(state.differs),
+            "condemned": [_fields(one) for one in state.condemned],
             "reason": state.reason.model_dump() if state.reason else None,
-            "announced": asdict(state.announced) if state.announced else None,
+            "announced": _fields(state.announced),
         }
         return fields | {f"seats.{booking_id}.told": list(seat.told) for booking_id, seat in state.seats.items()}
 
@@ -90,18 +88,20 @@ class Stored:
     def _meeting(self, state: SessionMeeting) -> Document:
         meeting = state.meeting
         assert meeting is not None  # noqa: S101 - the caller asked
-        fields: Document = asdict(meeting)
-        way_in: dict[str, Any] = asdict(meeting.way_in) | {
-            "dial_in": [number.model_dump() for number in meeting.way_in.dial_in]
-        }
-        fields["way_in"] = self._vault.encrypt(json.dumps(way_in), *_row(state.session, "way_in"))
-        return fields
+        way_in = vars(meeting.way_in) | {"dial_in": [number.model_dump() for number in meeting.way_in.dial_in]}
+        sealed = self._vault.encrypt(json.dumps(way_in), *_row(state.session, "way_in"))
+        return vars(meeting) | {"way_in": sealed, "seen": _fields(meeting.seen)}
 
     def _read_meeting(self, session: Session, fields: Document) -> MeetingAtZoom:
         way_in = json.loads(self._vault.decrypt(fields["way_in"], *_row(session, "way_in")))
         way_in["dial_in"] = tuple(DialIn.model_validate(number) for number in way_in["dial_in"])
         seen = Seen(**fields["seen"]) if fields.get("seen") else None
         return MeetingAtZoom(**fields | {"way_in": WayIn(**way_in), "seen": seen})
+
+
+def _fields(flat: Intent | Seen | Condemned | Announced | None) -> Document | None:
+    """Return what a value with no others inside has; `asdict` would look for them, and copy each instant."""
+    return dict(vars(flat)) if flat else None
 
 
 def _condemned(document: Document) -> tuple[Condemned, ...]:

@@ -118,7 +118,8 @@ class Outbox:
 
     async def drain(self) -> None:
         """Wait for the publishing that is under way; each is bounded by the publish time-out."""
-        await asyncio.gather(*self._under_way, return_exceptions=True)
+        if self._under_way:
+            await asyncio.gather(*self._under_way, return_exceptions=True)
 
     async def _swept(self, document: Document) -> bool:
         try:

@@ -1,7 +1,7 @@
 """The collection `correspondence`: one document per booking, with what is known, what was told and what is owed."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from pymongo import ReturnDocument
@@ -100,7 +100,7 @@ class Correspondences:
         values: Document = {
             "revision": list(snapshot.revision),
             "snapshot": self._vault.encrypt(snapshot.model_dump_json(), *row, "snapshot"),
-            "deliveries": [asdict(delivery) for delivery in given_up],
+            "deliveries": [dict(vars(delivery)) for delivery in given_up],
         }
         return {"$set": values | FREE, "$unset": {"due_at": ""}}
 
@@ -219,7 +219,7 @@ def found_by(snapshot: Snapshot) -> Document:
 
 def _change(correspondence: Correspondence, events: Sequence[Document], others: Document) -> Document:
     mails = {
-        "deliveries": [asdict(delivery) for delivery in correspondence.deliveries],
+        "deliveries": [dict(vars(delivery)) for delivery in correspondence.deliveries],
         "sequence": correspondence.sequence,
     }
     return {"$set": mails | others} | ({"$push": {"outbox": {"$each": list(events)}}} if events else {})
