@@ -168,11 +168,12 @@ class Tokens:
         return await self._access()
 
     async def replace_refused(self, _organization_id: str, _refused: Access) -> Access:
-        self.connected.forget()
-        return await self._access()
+        return await self._access(is_refused=True)
 
-    async def _access(self) -> Access:
+    async def _access(self, *, is_refused: bool = False) -> Access:
         async def act() -> Access:
+            if is_refused:
+                self.connected.forget()
             return self.connected.access()
 
         return await self.life.do("token", act)
