@@ -1,6 +1,9 @@
 """`python -m booking_service` serves; `--help` lists the other commands."""
 
-from booking_service.commands import command_line
+from convoke.starting import importing
+
+with importing():
+    from booking_service.commands import command_line
 
 if __name__ == "__main__":
     command_line()()

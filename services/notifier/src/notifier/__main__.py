@@ -1,6 +1,9 @@
 """`python -m notifier` serves; `--help` lists the other commands."""
 
-from notifier.commands import command_line
+from convoke.starting import importing
+
+with importing():
+    from notifier.commands import command_line
 
 if __name__ == "__main__":
     command_line()()
