@@ -14,25 +14,13 @@ from local_stack.tenant import Tenant, new_tenant
 from tests.e2e.checker import settled
 from tests.e2e.story import Story
 from tests.e2e.waiting import until
-from tests.e2e.world import CommandsHere, World
-from tests.e2e.world import world as running_world
+from tests.e2e.world import REPLICAS, CommandsHere, World
 
 # Another Zoom user's meetings are replaced once no replica has a token of the former one any more: after 30 s.
 pytestmark = pytest.mark.timeout(400)
 
 Json = dict[str, Any]
-REPLICAS = 2
 WITHIN = 90.0
-
-
-@pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    """Run two replicas of each service on servers of their own."""
-    with pytest.MonkeyPatch.context() as environment:
-        environment.delenv("RABBITMQ_URL", raising=False)
-        environment.delenv("MONGODB_URL", raising=False)
-        with running_world(tmp_path_factory.mktemp("two-of-each"), replicas=REPLICAS) as started:
-            yield started
 
 
 class InTurn:
@@ -92,7 +80,7 @@ class Life:
 @pytest.fixture
 def life(world: World) -> Iterator[Life]:
     installation = OnBoth(world)
-    with Tenant(installation, new_tenant(installation, "For life")) as tenant:
+    with world.system.two_of_each(), Tenant(installation, new_tenant(installation, "For life")) as tenant:
         yield Life(world, tenant)
 
 

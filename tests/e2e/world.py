@@ -24,12 +24,35 @@ from tests.e2e.zoom import Zoom
 from tests.support.commands import run_here
 
 
-class SystemBehindGate(System):
-    """A system whose mails pass a gate on their way to the mail sink."""
+REPLICAS = 2
+"""Of each service, while `two_of_each` lasts."""
 
-    def __init__(self, folder: Path, replicas: int) -> None:
-        super().__init__(folder, replicas=dict.fromkeys(SERVICES, replicas))
+
+class SystemBehindGate(System):
+    """A system whose mails pass a gate on their way to the mail sink, with one replica of each service."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder, replicas=dict.fromkeys(SERVICES, REPLICAS))
         self.gate = MailGate(self._surroundings.ports.smtp, self._sink_port)
+
+    @contextmanager
+    def two_of_each(self) -> Iterator[None]:
+        """Run a second replica of each service meanwhile."""
+        self._start_replica(1)
+        yield
+        for service in SERVICES:
+            self.process(service, 1).ask_to_stop()
+        for service in SERVICES:
+            self.process(service, 1).stop()
+
+    def _start_services(self) -> None:
+        self._start_replica(0)
+
+    def _start_replica(self, replica: int) -> None:
+        for service in SERVICES:
+            self.process(service, replica).start()
+        for service in SERVICES:
+            self._wait_for(service, replica)
 
     def _mail_sink(self) -> ChildProcess:
         (self._sink_port,) = free_ports(1, besides=self._surroundings.ports.numbers)
@@ -115,9 +138,9 @@ class World:
 
 
 @contextmanager
-def world(folder: Path, *, replicas: int = 1) -> Iterator[World]:
+def world(folder: Path) -> Iterator[World]:
     """Run a system in `folder`, with servers of its own: the tests kill them."""
-    system = SystemBehindGate(folder, replicas)
+    system = SystemBehindGate(folder)
     system.gate.open()
     with system, Zoom(system.urls["zoom"]) as zoom, Mailbox(system.urls["mails"]) as mails:
         installation = CommandsHere(system)
