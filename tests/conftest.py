@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
-pytest_plugins = ["tests.support.servers", "pytester"]
+pytest_plugins = ["tests.support.lanes", "tests.support.servers", "pytester"]
 
 LONGEST_FIRST = ("tests/faults/crashes/", "tests/e2e/", "tests/integration/local_stack/", "tests/integration/")
 
