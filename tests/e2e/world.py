@@ -23,7 +23,6 @@ from tests.e2e.mail_gate import MailGate
 from tests.e2e.zoom import Zoom
 from tests.support.commands import run_here
 
-
 REPLICAS = 2
 """Of each service, while `two_of_each` lasts."""
 
