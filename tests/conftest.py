@@ -2,7 +2,9 @@
 
 import functools
 import ssl
+import sys
 from collections.abc import Iterator
+from importlib.util import find_spec
 
 import pytest
 import structlog
@@ -35,6 +37,15 @@ def certificates_read_once() -> Iterator[None]:
     """Read the known authorities once: it takes 50 ms for each HTTP client, and nearly every test makes some."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ssl, "create_default_context", functools.cache(ssl.create_default_context))
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def sniffio_is_known_to_be_missing() -> Iterator[None]:
+    """Look for it once: httpcore does so for each lock of each connection, half a millisecond along the whole path."""
+    with pytest.MonkeyPatch.context() as patch:
+        if find_spec("sniffio") is None:
+            patch.setitem(sys.modules, "sniffio", None)
         yield
 
 

@@ -54,16 +54,21 @@ def mongodb_url(request: pytest.FixtureRequest) -> str:
     return environment.given("MONGODB_URL") or _kept("mongodb", request)["url"]
 
 
+@pytest.fixture(scope="session")
+def mongodb(mongodb_url: str) -> Iterator[MongoClient[dict[str, Any]]]:
+    """Return a client for what is to be made or dropped around the tests."""
+    with MongoClient[dict[str, Any]](mongodb_url) as client:
+        yield client
+
+
 @pytest.fixture
-def fresh_database(mongodb_url: str, worker_prefix: str) -> Iterator[str]:
+def fresh_database(mongodb: MongoClient[dict[str, Any]], worker_prefix: str) -> Iterator[str]:
     """Return a database name of this test's own; all databases that begin with it are dropped afterwards."""
     prefix = f"{worker_prefix}-{uuid.uuid4().hex[:8]}"
     yield prefix
-    client: MongoClient[dict[str, Any]]
-    with MongoClient(mongodb_url) as client:
-        for name in client.list_database_names():
-            if name.startswith(prefix):
-                client.drop_database(name)
+    for name in mongodb.list_database_names():
+        if name.startswith(prefix):
+            mongodb.drop_database(name)
 
 
 @pytest.fixture(scope="session")

@@ -1,16 +1,19 @@
-"""A World for each test, on a database of its own, and with a queue and a sandbox that have forgotten everything."""
+"""A World for each test, on a database, a queue and a sandbox that have forgotten everything."""
 
 from collections.abc import AsyncIterator, Iterator
 
 import aio_pika
 import httpx
 import pytest
+from aio_pika.abc import AbstractQueue
 from pydantic import SecretBytes
 
 from convoke import mongo
 from convoke.contracts.topology import BOOKING_SERVICE_MEETINGS
 from convoke.messaging.connections import Connections
 from convoke.messaging.outbox import Outbox
+from convoke.messaging.publisher import Publisher
+from convoke.mongo import Database
 from convoke.vault import Vault
 from meeting_service.events import expand
 from meeting_service.mongo.meetings import Meetings
@@ -31,32 +34,49 @@ def rabbitmq_url(rabbitmq_addresses: dict[str, str], worker_prefix: str) -> Iter
         yield url
 
 
-@pytest.fixture
-async def world(
-    mongodb_url: str, fresh_database: str, rabbitmq_url: str, app: AppAtZoom, host: Host
-) -> AsyncIterator[World]:
-    clock = OwnClock()
-    client = mongo.connect(mongodb_url)
-    database = mongo.database(client, fresh_database)
-    meetings = Meetings(database, Vault({"k1": SecretBytes(b"v" * 32)}))
+@pytest.fixture(scope="package")
+async def database(mongodb_url: str, worker_prefix: str) -> AsyncIterator[Database]:
+    client, name = mongo.connect(mongodb_url), f"{worker_prefix}-meeting-service"
+    yield mongo.database(client, name)
+    await client.drop_database(name)
+    client.close()
+
+
+@pytest.fixture(scope="package")
+async def publisher(rabbitmq_url: str) -> AsyncIterator[Publisher]:
     connections = Connections(rabbitmq_url)
     await connections.start()
-    outbox = Outbox(meetings.collection, connections.publisher, expand(meetings.read, MARKER_KEY), clock)
-    amqp = await aio_pika.connect(rabbitmq_url)
-    channel = await amqp.channel()
-    told = await channel.get_queue(BOOKING_SERVICE_MEETINGS.queue)
-    await told.purge()
-    async with httpx.AsyncClient(trust_env=False) as to_zoom:
-        yield World(
-            clock,
-            app,
-            TokensOfHost(app, host),
-            meetings,
-            Scans(database),
-            outbox,
-            ZoomMeetings(to_zoom, clock),
-            told,
-        )
-    await amqp.close()
+    yield connections.publisher
     await connections.close()
-    client.close()
+
+
+@pytest.fixture(scope="package")
+async def told_queue(rabbitmq_url: str, publisher: Publisher) -> AsyncIterator[AbstractQueue]:  # noqa: ARG001 - is declared
+    connection = await aio_pika.connect(rabbitmq_url)
+    async with connection, connection.channel() as channel:
+        yield await channel.get_queue(BOOKING_SERVICE_MEETINGS.queue)
+
+
+@pytest.fixture
+async def world(
+    database: Database, publisher: Publisher, told_queue: AbstractQueue, app: AppAtZoom, host: Host
+) -> AsyncIterator[World]:
+    await forget_everything(database)
+    await told_queue.purge()
+    clock = OwnClock()
+    meetings = meetings_of(database)
+    outbox = Outbox(meetings.collection, publisher, expand(meetings.read, MARKER_KEY), clock)
+    tokens = TokensOfHost(app, host)
+    async with httpx.AsyncClient(trust_env=False) as to_zoom:
+        zoom = ZoomMeetings(to_zoom, clock)
+        yield World(clock, app, tokens, meetings, Scans(database), outbox, zoom, told_queue)
+
+
+async def forget_everything(database: Database) -> None:
+    """Leave nothing but empty collections; to make a database anew takes longer than most tests."""
+    for name in await database.list_collection_names():
+        await database[name].delete_many({})
+
+
+def meetings_of(database: Database) -> Meetings:
+    return Meetings(database, Vault({"k1": SecretBytes(b"v" * 32)}))
