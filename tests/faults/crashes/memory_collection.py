@@ -43,7 +43,7 @@ class Index:
 
 @dataclass
 class Stored:
-    """What is on the disk: it outlives every process. No document in it is ever changed, only replaced."""
+    """What is on the disk: it outlives every process. An update changes no document in it, but replaces it."""
 
     documents: dict[Any, Document] = field(default_factory=dict)
     unique: dict[str, Index] = field(default_factory=dict)

@@ -32,7 +32,7 @@ from convoke.due_work import DueWork
 from convoke.messaging.outbox import Outbox
 from convoke.messaging.publisher import Publisher
 from convoke.vault import Vault
-from tests.contract.zoom_sandbox.app_at_zoom import CLIENT_ID, sandbox_settings
+from tests.contract.zoom_sandbox.app_at_zoom import CALLBACK, CLIENT_ID, CLIENT_SECRET
 from tests.faults.crashes.effects import Effects, Life
 from tests.faults.crashes.memory_broker import MemoryBroker, Queues
 from tests.faults.crashes.memory_collection import MemoryCollection, Stored
@@ -89,14 +89,13 @@ class Replica:
         database: Any = _Database(disks, process, life)
         broker: Any = _GatedBroker(queues, life)
         broker.process = process
-        settings = sandbox_settings()
         zoom = Zoom(
             self.http,
             oauth_url=ZOOM,
             api_url=ZOOM,
-            client_id=settings.zoom_client_id,
-            client_secret=settings.zoom_client_secret.get_secret_value(),
-            redirect_uri=settings.zoom_redirect_uris[0],
+            client_id=CLIENT_ID,
+            client_secret=CLIENT_SECRET,
+            redirect_uri=CALLBACK,
             clock=clock,
         )
         self.connections = Connections(database, SEALED, clock)
