@@ -98,15 +98,15 @@ def clock(request: pytest.FixtureRequest) -> MovableClock:
 
 
 @pytest.fixture(scope="session")
-async def mongodb(mongodb_url: str) -> AsyncIterator[AsyncMongoClient[dict[str, Any]]]:
+async def reading(mongodb_url: str) -> AsyncIterator[AsyncMongoClient[dict[str, Any]]]:
     async with AsyncMongoClient[dict[str, Any]](mongodb_url, tz_aware=True, readConcernLevel="majority") as client:
         yield client
 
 
 @pytest.fixture
-def database(mongodb: AsyncMongoClient[dict[str, Any]], settings: Settings) -> Any:
+def database(reading: AsyncMongoClient[dict[str, Any]], settings: Settings) -> Any:
     """Return the service's database, as whoever steals it sees it; it shows nothing earlier than the service shows."""
-    return mongodb[settings.mongodb_database]
+    return reading[settings.mongodb_database]
 
 
 @pytest.fixture(scope="session")
@@ -130,6 +130,7 @@ def clients(store: mongo.Database) -> Clients:
 
 @pytest.fixture
 async def auth(shared: Shared, zoom: Zoom) -> AsyncIterator[httpx.AsyncClient]:  # noqa: ARG001 - forgets first
+    shared.begin()
     yield shared.http
     await shared.forget()
 

@@ -29,6 +29,11 @@ class Shared:
     database: Any
     began_with: Documents = field(repr=False)
 
+    def begin(self) -> None:
+        """Have the workers look now, as at a start, and not in the middle of a test that takes less than a second."""
+        for worker in self.lifecycle.workers:
+            worker.nudge()
+
     async def forget(self) -> None:
         """Take back what a test has done, and wait for what that has under way."""
         await self._put_back()

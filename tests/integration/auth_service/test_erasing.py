@@ -224,9 +224,12 @@ async def test_b18_a_connection_made_after_the_request_is_left_alone(
     assert row["email"] == "host-1@example.com"
     before: list[str | None] = []
 
+    def is_own(event: Event[Any]) -> bool:
+        return event.organization_id == product.organization_id and isinstance(event.data, ZoomConnected)
+
     async def is_told() -> bool:
-        news = [event.data for event in await told(rabbitmq_url, "meeting-service.zoom")]
-        before.extend(one.previous_zoom_user_id for one in news if isinstance(one, ZoomConnected))
+        news = [event for event in await told(rabbitmq_url, "meeting-service.zoom") if is_own(event)]
+        before.extend(event.data.previous_zoom_user_id for event in news)
         return len(before) == 2
 
     await soon(is_told)

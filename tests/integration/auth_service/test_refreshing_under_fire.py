@@ -14,6 +14,7 @@ from auth_service.settings import Settings
 from convoke.settings import load
 from tests.integration.auth_service.conftest import key_of, product_of
 from tests.integration.auth_service.replicas import SERVICE, SERVICE_SECRET, Caller, MovableClock, replica, soon
+from tests.integration.auth_service.test_connecting import is_checked_up
 from tests.integration.auth_service.test_refreshing import refreshing_at
 from tests.integration.auth_service.zoom_app import Zoom
 from tests.support.eventually import eventually
@@ -81,6 +82,7 @@ async def test_e4_a_connection_that_nobody_uses_is_refreshed_within_a_week(
     product: Caller, connect: Connect, zoom: Zoom, clock: MovableClock, database: Any
 ):
     await connect(product)
+    await soon(lambda: is_checked_up(product))  # which counts as use once the tokens are refreshed
 
     async def version() -> int:
         return int((await database["connections"].find_one())["tokens"]["version"])
