@@ -8,6 +8,9 @@ from typing import Any, TypeVar, overload
 
 Value = TypeVar("Value")
 
+SELDOM = 0.25
+"""Seconds."""
+
 
 @overload
 async def eventually(
@@ -22,17 +25,19 @@ async def eventually(predicate: Callable[[], Value], *, within: float = 10, ever
 async def eventually(predicate: Callable[[], Any], *, within: float = 10, every: float = 0.02) -> Any:
     """Return the first true value of `predicate`, which may be a coroutine function.
 
-    Raises AssertionError with the last value after `within` seconds. An AssertionError inside the predicate
+    It looks `every` so many seconds, and less often the longer it has waited: to look takes work away from what it
+    waits for. Raises AssertionError with the last value after `within` seconds. An AssertionError inside the predicate
     counts as "not yet" and becomes the cause; any other error passes through.
     """
-    deadline = time.monotonic() + within
+    began = time.monotonic()
     while True:
         value, failure = await _tried(predicate)
         if value:
             return value
-        if time.monotonic() > deadline:
+        waited = time.monotonic() - began
+        if waited > within:
             raise AssertionError(f"not true within {within:g} s; the last value was {value!r}") from failure
-        await asyncio.sleep(every)
+        await asyncio.sleep(max(every, min(waited / 5, SELDOM)))
 
 
 async def _tried(predicate: Callable[[], Any]) -> tuple[Any, AssertionError | None]:
