@@ -26,9 +26,19 @@ SAME_TRIED = 5
 """Deaths of each scenario that are tried although the one before the next effect is the same."""
 
 
+_ENDED: dict[tuple[str, tuple[Fault, ...]], Run] = {}
+
+
+async def ended(scenario: str, *faults: Fault) -> Run:
+    """Return how a scenario ends, which is the same each time: several tests of a process ask, and it is run once."""
+    if (scenario, faults) not in _ENDED:
+        _ENDED[scenario, faults] = await run(scenario, *faults)
+    return _ENDED[scenario, faults]
+
+
 async def assert_number_of_points(scenario: str) -> None:
     """Hold the table above to what the services do, where nothing fails."""
-    calm = await run(scenario)
+    calm = await ended(scenario)
     assert not calm.wrong, str(calm)
     names = "\n".join(f"{number:4} {name}" for number, name in enumerate(calm.effects, 1))
     assert len(calm.effects) == POINTS[scenario], (
@@ -44,10 +54,10 @@ async def assert_survived(scenario: str, how: How) -> str:
 
     Who dies after an effect mostly leaves the same world as who dies before the next one, and is not tried again.
     """
-    calm = await run(scenario)
+    calm = await ended(scenario)
     same = calm.same_as_next if how == "after" else frozenset[int]()
     apart = [fault for fault in single_faults(POINTS[scenario], [how]) if fault.at not in same]
-    runs = [await run(scenario, fault) for fault in apart]
+    runs = [await ended(scenario, fault) for fault in apart]
     assert len(runs) + len(same) == POINTS[scenario]
     _assert_sound(runs)
     for at in random.Random(scenario).sample(sorted(same), len(same) and SAME_TRIED):  # noqa: S311 - no secret
@@ -60,7 +70,7 @@ async def assert_survived(scenario: str, how: How) -> str:
 
 async def _assert_same_deaths(scenario: str, at: int) -> None:
     """Show of one effect that dying after it and dying before the next one has the same consequences."""
-    after, before = await run(scenario, Fault(at, "after")), await run(scenario, Fault(at + 1, "before"))
+    after, before = await ended(scenario, Fault(at, "after")), await ended(scenario, Fault(at + 1, "before"))
     assert after.effects[at:] == before.effects[at + 1 :], f"{after} is not {before}"
     assert (after.wrong, after.made) == (before.wrong, before.made), f"{after} is not {before}"
 
@@ -71,9 +81,9 @@ async def assert_pairs_survived(scenario: str, seed: int) -> str:
     runs = []
     for _ in range(PAIRS_OF_EACH):
         first = chosen.choice(single_faults(POINTS[scenario]))
-        recovery = (await run(scenario, first)).since_last_fault
+        recovery = (await ended(scenario, first)).since_last_fault
         second = chosen.choice(single_faults(recovery)) if recovery else None
-        runs.append(await run(scenario, first, *([second] if second else [])))
+        runs.append(await ended(scenario, first, *([second] if second else [])))
     _assert_sound(runs)
     return f"{len(runs)} pairs, seed {seed}"
 
