@@ -3,9 +3,9 @@
 import asyncio
 import os
 import signal
+import uuid
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 from pymongo import WriteConcern
@@ -18,9 +18,9 @@ from local_stack.processes import free_ports
 pytestmark = pytest.mark.timeout(120)
 
 
-@pytest.fixture
-def replica_set(tmp_path: Path) -> Iterator[MongoDBReplicaSet]:
-    members = MongoDBReplicaSet(tmp_path, ports=free_ports(3))
+@pytest.fixture(scope="module")
+def replica_set(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MongoDBReplicaSet]:
+    members = MongoDBReplicaSet(tmp_path_factory.mktemp("members"), ports=free_ports(3))
     try:
         members.start()
         yield members
@@ -31,7 +31,7 @@ def replica_set(tmp_path: Path) -> Iterator[MongoDBReplicaSet]:
 @pytest.fixture
 async def things(replica_set: MongoDBReplicaSet) -> AsyncIterator[Collection]:
     client = mongo.connect(replica_set.url)
-    collection = mongo.database(client, "tested")["things"]
+    collection = mongo.database(client, f"tested-{uuid.uuid4().hex[:8]}")["things"]
     await collection.insert_one({"_id": "the first, which makes the collection"})
     yield collection
     client.close()
