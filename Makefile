@@ -48,8 +48,13 @@ down: $(VENV)/ready ## stop what `make up` started
 	@if $(DOCKER_IS_THERE); then docker compose down; fi
 	@$(BIN)/python -m local_stack down
 
+# Else each worker of the first run does so, all at the same time and each for itself.
+$(VENV)/translated: $(VENV)/ready
+	@echo "==> translating the tests (about 10 s, once)"
+	@if $(BIN)/pytest --collect-only -q >/dev/null; then touch $@; fi
+
 .PHONY: test
-test: $(VENV)/ready ## all tests, against real servers that they start themselves
+test: $(VENV)/translated ## all tests, against real servers that they start themselves
 	@$(BIN)/pytest --numprocesses $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder
 
 .PHONY: features
