@@ -8,8 +8,8 @@ from typing import Any, TypeVar, overload
 
 Value = TypeVar("Value")
 
-SELDOM = 0.25
-"""Seconds."""
+SELDOM = 0.1
+"""Seconds: what a test looks for lasts for half a second in some."""
 
 
 @overload
