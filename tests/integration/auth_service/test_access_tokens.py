@@ -11,6 +11,7 @@ import pytest
 
 from auth_service.settings import Settings
 from tests.integration.auth_service.replicas import SERVICE, SERVICE_SECRET, Caller, MovableClock, replica, soon
+from tests.integration.auth_service.test_connecting import is_checked_up
 from tests.integration.auth_service.zoom_app import Zoom
 
 Connect = Callable[..., Awaitable[dict[str, Any]]]
@@ -181,6 +182,7 @@ async def test_a_connection_in_use_is_refreshed_ahead_of_expiry_and_an_idle_one_
     *, product: Caller, connect: Connect, meeting_service: Caller, zoom: Zoom, clock: MovableClock, database: Any
 ):
     await connect(product, host_id="hst_1")
+    await soon(lambda: is_checked_up(product))  # which counts as use once the tokens are refreshed
 
     async def refreshed_to(version: int) -> bool:
         return bool((await database["connections"].find_one())["tokens"]["version"] == version)
