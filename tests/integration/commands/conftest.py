@@ -13,11 +13,11 @@ import aio_pika
 import pytest
 from pymongo import AsyncMongoClient
 
-from convoke.contracts.topology import TOPOLOGY
 from convoke.messaging.broker import connect, declare_topology, publishing_broker
 from convoke.messaging.cloudevents import CONTENT_TYPE
 from tests.support.commands import run_here
 from tests.support.eventually import eventually
+from tests.support.queues import empty_all_queues
 from tests.support.servers import virtual_host
 
 SAMPLES = Path(__file__).parents[2] / "contract" / "samples"
@@ -113,20 +113,14 @@ async def declared_vhost(rabbitmq_addresses: dict[str, str], worker_prefix: str)
         yield url
 
 
-async def empty_all_queues(channel: aio_pika.abc.AbstractChannel) -> None:
-    """Take away what another test has left, dead letters last: the others may become such."""
-    for queue in [stream.queue for stream in TOPOLOGY] + [stream.dead_letter_queue for stream in TOPOLOGY]:
-        await (await channel.get_queue(queue, ensure=False)).purge()
-
-
 @pytest.fixture
 async def programs(mongodb_url: str, fresh_database: str, declared_vhost: str) -> AsyncIterator[Programs]:
     environment = OF_ALL_SERVICES | {"RABBITMQ_URL": declared_vhost, "MONGODB_URL": mongodb_url}
+    await empty_all_queues(declared_vhost)
     async with (
         # As the programs read: else a letter is seen here before it is there for them.
         AsyncMongoClient[dict[str, Any]](mongodb_url, tz_aware=True, readConcernLevel="majority") as client,
         await aio_pika.connect(declared_vhost) as connection,
     ):
         channel = await connection.channel()
-        await empty_all_queues(channel)
         yield Programs(environment, client, fresh_database, channel)
