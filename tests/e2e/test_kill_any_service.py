@@ -15,7 +15,7 @@ from local_stack import environment
 from local_stack.addresses import SERVICES
 from tests.e2e.checker import at_rest, orphans, settled
 from tests.e2e.mail_gate import Moment as MailMoment
-from tests.e2e.moments import Moment, moments
+from tests.e2e.moments import HELD_SECONDS, Moment, moments
 from tests.e2e.story import Story
 from tests.e2e.waiting import until
 from tests.e2e.world import World
@@ -135,6 +135,7 @@ def _kill(world: World, service: str, seed: str) -> list[Moment]:
     world.system.start_again(service)
     assert process.pid != pid
     world.system.gate.release()
+    world.zoom.advance_clock(HELD_SECONDS)  # what is held at Zoom is released too
     for moment in stories:
         moment.join()
     return stories

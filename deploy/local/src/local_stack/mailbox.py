@@ -49,8 +49,8 @@ class Mailbox:
     def mails(self, *recipients: str) -> list[Mail]:
         """Return the mails to these people, to anybody where none is named."""
         listed = self._http.get("/api/v1/messages", params={"limit": 10_000}).raise_for_status().json()["messages"]
-        found = [self._mail(one["ID"], one["To"][0]["Address"]) for one in reversed(listed)]
-        return [mail for mail in found if not recipients or mail.recipient in recipients]
+        found = [(one["ID"], one["To"][0]["Address"]) for one in reversed(listed)]
+        return [self._mail(mail_id, to) for mail_id, to in found if not recipients or to in recipients]
 
     def clear(self) -> None:
         self._http.delete("/api/v1/messages").raise_for_status()
