@@ -11,7 +11,7 @@ import structlog
 
 pytest_plugins = ["tests.support.lanes", "tests.support.servers", "pytester"]
 
-LONGEST_FIRST = ("tests/faults/crashes/", "tests/e2e/", "tests/integration/local_stack/", "tests/integration/")
+LONGEST_FIRST = ("tests/e2e/", "tests/faults/crashes/", "tests/integration/local_stack/", "tests/integration/")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
