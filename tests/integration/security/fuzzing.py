@@ -73,8 +73,9 @@ class Fuzzing:
 
     def _attack_both_ways(self, operation: Any, times: int, seed_of_all: int) -> None:
         before = self._tally.cases
-        with suppress(Unsatisfiable):  # nothing can be wrong with a request that has no parameter
-            self._attack(operation, GenerationMode.NEGATIVE, max(1, times // 2), seed_of_all)
+        if _can_be_wrong(operation):
+            with suppress(Unsatisfiable):
+                self._attack(operation, GenerationMode.NEGATIVE, max(1, times // 2), seed_of_all)
         self._attack(operation, GenerationMode.POSITIVE, max(1, times - (self._tally.cases - before)), seed_of_all)
 
     def _operations(self) -> list[Any]:
@@ -154,3 +155,11 @@ def _put(known: dict[str, str], place: Any) -> None:
 
 def _varies(operation: Any) -> bool:
     return any(map(len, (operation.path_parameters, operation.query, operation.headers, operation.body)))
+
+
+def _can_be_wrong(operation: Any) -> bool:
+    """Tell whether there is more to a request than texts in its path, of which any is right: each is tried in vain."""
+    in_path = [parameter.definition["schema"] | {"title": ""} for parameter in operation.path_parameters]
+    return any(map(len, (operation.query, operation.headers, operation.body))) or any(
+        schema != {"type": "string", "title": ""} for schema in in_path
+    )
