@@ -1,5 +1,6 @@
 """What event types warn of, as auth-service's events told it last: whatever comes twice, late, or during a restart."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from itertools import permutations
 from typing import Any
@@ -165,6 +166,19 @@ async def test_f29_every_order_of_the_events_ends_in_the_same_knowledge(connecti
             await handlers.remember_connection(events[index])
         [known] = await connections.of(organization_id)
         assert (known.revision, known.status, known.is_enabled) == (3, "disconnected", False)
+
+
+async def test_f29_of_events_that_are_the_first_at_the_same_moment_the_newest_is_remembered(
+    connections: ZoomConnections,
+):
+    """After an outage the first that is heard of a connection may be several events at once."""
+    handlers = ZoomHandlers(connections)
+    for number in range(50):
+        organization_id = f"org_{number}"
+        events = [connected(organization_id, revision) for revision in (1, 2, 3)]
+        await asyncio.gather(*(handlers.remember_connection(event) for event in events))
+        [known] = await connections.of(organization_id)
+        assert known.revision == 3
 
 
 async def test_f29_a_connected_event_that_is_told_late_or_again_does_not_revive_an_ended_connection(

@@ -20,12 +20,11 @@ class ZoomConnections:
     async def keep(self, connection: ZoomConnection) -> bool:
         """Store a connection; False where the same revision or a newer one is stored."""
         known = {"_id": connection.id, "organization_id": connection.organization_id}
+        older, change = {**known, "revision": {"$lt": connection.revision}}, {"$set": _document(connection)}
         try:
-            await self._collection.update_one(
-                {**known, "revision": {"$lt": connection.revision}}, {"$set": _document(connection)}, upsert=True
-            )
-        except DuplicateKeyError:
-            return False
+            await self._collection.update_one(older, change, upsert=True)
+        except DuplicateKeyError:  # it is stored by now, perhaps only just, and of an older revision
+            return bool((await self._collection.update_one(older, change)).matched_count)
         return True
 
     async def revision(self, organization_id: str, connection_id: str) -> int | None:
