@@ -1,6 +1,7 @@
 """Fixtures every test may ask for; they live beside what they start, in `tests/support`."""
 
 import functools
+import gc
 import ssl
 import sys
 from collections.abc import Iterator
@@ -12,6 +13,16 @@ import structlog
 pytest_plugins = ["tests.support.lanes", "tests.support.servers", "pytester"]
 
 LONGEST_FIRST = ("tests/e2e/", "tests/faults/crashes/", "tests/integration/local_stack/", "tests/integration/")
+
+
+def pytest_sessionstart() -> None:
+    gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    """Look for garbage from here on, and only in what is made now: collecting makes none, and took a third longer."""
+    gc.freeze()
+    gc.enable()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

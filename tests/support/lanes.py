@@ -1,6 +1,6 @@
-"""End-to-end tests run in two lanes, so that a test run starts two systems and not one in each of its workers.
+"""End-to-end tests run in three lanes, so that a test run starts three systems and not one in each of its workers.
 
-What kills parts of the system goes beside what only uses it: both take about as long.
+All take about as long, and none longer than the rest of the tests on the other workers.
 """
 
 from typing import Any
@@ -9,7 +9,10 @@ import pytest
 from xdist.scheduler import LoadFileScheduling  # type: ignore[import-untyped]  # has no types
 
 _FOLDER = "tests/e2e/"
-_KILLING = ("test_broker_lost_everything", "test_kill_any_service", "test_shutdown", "test_zoom_outage")
+_LANES = {
+    "killing": ("test_broker_lost_everything", "test_kill_any_service"),
+    "stopping": ("test_shutdown", "test_zoom_outage"),
+}
 
 
 class Lanes(LoadFileScheduling):  # type: ignore[misc]  # as above
@@ -22,7 +25,8 @@ class Lanes(LoadFileScheduling):  # type: ignore[misc]  # as above
 
 def lane_of(file: str) -> str:
     """Return in which lane an end-to-end test file goes."""
-    return f"{_FOLDER}{'killing' if file.removeprefix(_FOLDER).startswith(_KILLING) else 'using'}"
+    name = file.removeprefix(_FOLDER)
+    return _FOLDER + next((lane for lane, files in _LANES.items() if name.startswith(files)), "using")
 
 
 @pytest.hookimpl(optionalhook=True)  # xdist may be switched off
