@@ -40,25 +40,9 @@ class Effects:
     since_fault: int = 0
     is_counting: bool = True
     while_frozen: Callable[[], Awaitable[None]] = _nobody_else
-    photographed: Callable[[], bytes] | None = None
-    """Shows all that outlives the processes, and how far the people are: where deaths are to be compared."""
-    same_as_next: set[int] = field(default_factory=set)
-    """The effects that leave the world as the next one finds it: who dies after one dies before the other."""
-    _left: bytes | None = None
 
-    def begun(self, name: str) -> How | None:
+    def due(self) -> How | None:
         """Count one effect; return what happens at it."""
-        if self.photographed and self._left == self.photographed():
-            self.same_as_next.add(len(self.names))
-        self._left = None  # until this one is done: nobody dies after an effect that raises
-        self.names.append(name)
-        return self._due()
-
-    def ended(self) -> None:
-        """Remember what an effect has left, where its process lived on."""
-        self._left = self.photographed() if self.photographed else None
-
-    def _due(self) -> How | None:
         self.since_fault += 1
         if not self.faults or self.faults[0].at != self.since_fault:
             return None
@@ -78,7 +62,8 @@ class Life:
         self.must_live()
         if not self.effects.is_counting:
             return await act()
-        how = self.effects.begun(name)
+        self.effects.names.append(name)
+        how = self.effects.due()
         if how == "before":
             self.die()
         if how == "frozen":
@@ -87,7 +72,6 @@ class Life:
         self.must_live()
         if how == "after":
             self.die()
-        self.effects.ended()
         return result
 
     def die(self) -> None:

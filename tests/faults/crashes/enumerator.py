@@ -25,8 +25,6 @@ class Run:
     wrong: Sequence[str]
     made: int
     """Meetings that were ever made at Zoom, the deleted ones too."""
-    same_as_next: frozenset[int] = frozenset()
-    """Where nothing fails: the effects after which a process dies as it does before the next one."""
 
     def __str__(self) -> str:
         where, position = [], 0
@@ -40,7 +38,6 @@ async def run(scenario: str, *faults: Fault, collection_of: CollectionOf = as_it
     """Run a scenario; what it raises is among what is wrong."""
     with repeatable_chance(), _real_time_stands_still():
         world = await World.begun(*faults, collection_of=collection_of)
-        world.effects.photographed = None if faults else world.photographed
         client, raised = Client(world), []
         try:
             await SCENARIOS[scenario](client)
@@ -49,14 +46,7 @@ async def run(scenario: str, *faults: Fault, collection_of: CollectionOf = as_it
     effects = world.effects
     wrong = [*raised, *broken(world, client.booked)]
     return Run(
-        scenario,
-        faults,
-        effects.names,
-        len(effects.faults),
-        effects.since_fault,
-        wrong,
-        len(world.zoom.meetings()),
-        frozenset(effects.same_as_next),
+        scenario, faults, effects.names, len(effects.faults), effects.since_fault, wrong, len(world.zoom.meetings())
     )
 
 

@@ -22,10 +22,6 @@ PAIRS_OF_EACH = 25
 """Pairs of faults of each scenario in a normal run; `make crash-pairs` tries all."""
 
 
-SAME_TRIED = 5
-"""Deaths of each scenario that are tried although the one before the next effect is the same."""
-
-
 _ENDED: dict[tuple[str, tuple[Fault, ...]], Run] = {}
 
 
@@ -50,29 +46,15 @@ async def assert_number_of_points(scenario: str) -> None:
 
 
 async def assert_survived(scenario: str, how: How) -> str:
-    """Let the services die or stand still in that way at every effect of a scenario, one by one; return how often.
-
-    Who dies after an effect mostly leaves the same world as who dies before the next one, and is not tried again.
-    """
-    calm = await ended(scenario)
-    same = calm.same_as_next if how == "after" else frozenset[int]()
-    apart = [fault for fault in single_faults(POINTS[scenario], [how]) if fault.at not in same]
-    runs = [await ended(scenario, fault) for fault in apart]
-    assert len(runs) + len(same) == POINTS[scenario]
+    """Let the services die or stand still in that way at every effect of a scenario, one by one; return how often."""
+    runs = [await ended(scenario, fault) for fault in single_faults(POINTS[scenario], [how])]
+    assert len(runs) == POINTS[scenario]
     _assert_sound(runs)
-    for at in random.Random(scenario).sample(sorted(same), len(same) and SAME_TRIED):  # noqa: S311 - no secret
-        await _assert_same_deaths(scenario, at)
     if how != "frozen":  # only a create that is sent late makes a twin; else the sweep would hide a missing adoption
-        twins = [str(one) for one in runs if one.made > calm.made]
-        assert not twins, f"made more than {calm.made} meetings:\n" + "\n".join(twins)
-    return f"{POINTS[scenario]} points" + (f", {len(same)} as before the next one" if same else "")
-
-
-async def _assert_same_deaths(scenario: str, at: int) -> None:
-    """Show of one effect that dying after it and dying before the next one has the same consequences."""
-    after, before = await ended(scenario, Fault(at, "after")), await ended(scenario, Fault(at + 1, "before"))
-    assert after.effects[at:] == before.effects[at + 1 :], f"{after} is not {before}"
-    assert (after.wrong, after.made) == (before.wrong, before.made), f"{after} is not {before}"
+        most = (await ended(scenario)).made
+        twins = [str(one) for one in runs if one.made > most]
+        assert not twins, f"made more than {most} meetings:\n" + "\n".join(twins)
+    return f"{len(runs)} points"
 
 
 async def assert_pairs_survived(scenario: str, seed: int) -> str:

@@ -1,7 +1,6 @@
 """All services over one memory that outlives them, with a clock of its own: they die, start anew and come to rest."""
 
 import asyncio
-import pickle
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
@@ -97,8 +96,6 @@ class World:
         self.mails: list[Delivered] = []
         self.answered: dict[str, Answer] = {}
         self.restarts = 0
-        self.asked_for = 0
-        """How often anything was asked of the world: how far the people are."""
 
     @classmethod
     async def begun(cls, *faults: Fault, collection_of: CollectionOf = as_it_is) -> Self:
@@ -124,7 +121,6 @@ class World:
 
     async def ask(self, key: str, what: Callable[[Services], Awaitable[Answer]]) -> Answer:
         """Ask over HTTP as a client does who repeats what was not answered, with the same key."""
-        self.asked_for += 1
         while True:
             try:
                 answer = await what(self.services)
@@ -137,7 +133,6 @@ class World:
 
     async def rest(self, within: timedelta = RESTS_AFTER) -> None:
         """Let everything be done that is to be done, now and within that time; nobody waits for real."""
-        self.asked_for += 1
         until = self.clock.now + within
         for _ in range(MOST_ROUNDS):
             try:
@@ -158,7 +153,6 @@ class World:
 
     async def publish(self, data: EventData, subject: str) -> None:
         """Publish an event of a service that is not here, such as auth-service."""
-        self.asked_for += 1
         number = sum(self.queues.published.values())
         event = Event(f"evt_{number}", "/auth-service", subject, self.clock.now, ORGANIZATION, data)
         message = Message(event.body(), event.id, CONTENT_TYPE, {})
@@ -166,15 +160,6 @@ class World:
 
     def documents(self, collection: str) -> list[Document]:
         return list(self.disks[collection].documents.values())
-
-    def photographed(self) -> bytes:
-        """Show all that outlives the processes, and how far the people are: equal pictures, equal worlds.
-
-        What else Zoom remembers changes only with its meetings, the time, or a request, which is an effect.
-        """
-        disks = {name: stored.documents for name, stored in self.disks.items()}
-        seen = self.clock.now, disks, self.queues, self.mails, self.zoom.meetings(), self.answered, self.asked_for
-        return pickle.dumps((*seen, self.connected.user_id))
 
     async def _work(self) -> bool:
         worked = await self._deliver_all()
