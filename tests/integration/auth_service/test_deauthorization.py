@@ -9,7 +9,7 @@ import pytest
 
 from tests.integration.auth_service.conftest import ZOOM_CLIENT_ID
 from tests.integration.auth_service.replicas import Caller, soon
-from tests.integration.auth_service.test_refreshing import events_about
+from tests.integration.auth_service.test_refreshing import all_told, events_about, settled
 from tests.integration.auth_service.test_webhooks import post
 from tests.integration.auth_service.zoom_app import Zoom
 
@@ -57,7 +57,7 @@ async def test_f60_f86_a_removal_inside_zoom_ends_the_connection_and_erases_its_
     await remove_app(zoom)
     assert (await post(product.http, removal(shape))).status_code == 204
     await soon(lambda: has_ended(product, own["id"]))
-    row = await database["connections"].find_one()
+    row = await settled(database)
     assert (row["tokens"]["access"], row["tokens"]["refresh"], row["ending"]) == ("", "", None)
     connected, ended = await events_about(own["id"], rabbitmq_url)
     assert (connected.data.event_type, ended.data.reason) == ("zoom.connected.v1", "deauthorized")
@@ -91,6 +91,7 @@ async def test_b17_f60_it_ends_in_every_tenant_and_nobody_elses_does(
     await soon(lambda: has_ended(other, second["id"]))
     assert (await standing(other, host["id"]))[0] == "active"
     assert (await standing(stranger, strangers["id"]))[0] == "active"
+    await all_told(database)
     *_, told = await events_about(second["id"], rabbitmq_url)
     assert (told.data.event_type, told.data.reason) == ("zoom.disconnected.v1", "deauthorized")
     assert await database["connections"].count_documents({"deauthorized_at": {"$ne": None}}) == 0
@@ -107,11 +108,12 @@ async def has_been_refused(product: Caller, connection_id: str, consent: Callabl
 
 
 async def test_b17_a_consent_in_another_tenant_that_ends_the_first_tokens_is_told_at_once_and_once(
-    *, new_product: Callable[[], Awaitable[Caller]], connect: Connect, rabbitmq_url: str
+    *, new_product: Callable[[], Awaitable[Caller]], connect: Connect, database: Any, rabbitmq_url: str
 ):
     one, other = await new_product(), await new_product()
     first = await connect(one)
     await has_been_refused(one, first["id"], lambda: connect(other))
+    await all_told(database)
     kinds = [getattr(event.data, "reason", "") for event in await events_about(first["id"], rabbitmq_url)]
     assert kinds == ["", "reauthorization_required"]
     [second] = await other.connections()
@@ -172,7 +174,7 @@ async def test_f60_while_zoom_cannot_be_asked_the_report_is_kept(
 
 
 async def test_f60_copies_of_a_report_are_worked_on_once_however_many_come(
-    product: Caller, connect: Connect, zoom: Zoom, rabbitmq_url: str
+    *, product: Caller, connect: Connect, zoom: Zoom, database: Any, rabbitmq_url: str
 ):
     own = await connect(product)
     await remove_app(zoom)
@@ -183,6 +185,7 @@ async def test_f60_copies_of_a_report_are_worked_on_once_however_many_come(
     await zoom.forget_calls()
     assert (await post(product.http, removal(), age=5_100)).status_code == 204
     assert await zoom.token_calls() == []
+    await all_told(database)
     kinds = [event.data.event_type for event in await events_about(again["id"], rabbitmq_url)]
     assert kinds.count("zoom.disconnected.v1") == 1
 

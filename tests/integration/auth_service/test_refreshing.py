@@ -42,15 +42,19 @@ Connect = Callable[..., Awaitable[dict[str, Any]]]
 
 
 async def events_about(connection_id: str, rabbitmq_url: str) -> list[Event[Any]]:
-    """Take everything off meeting-service's queue and return what concerns one connection."""
-    taken: list[Event[Any]] = []
+    """Take everything off meeting-service's queue and return what concerns one connection.
+
+    A second copy is dropped, as meeting-service drops it: a moved clock has what is being published published again.
+    """
+    taken: dict[str, Event[Any]] = {}
     connection = await aio_pika.connect(rabbitmq_url)
     async with connection, connection.channel() as channel:
         queue = await channel.get_queue(MEETING_SERVICE_ZOOM.queue)
         while message := await queue.get(fail=False):
             await message.ack()
-            taken.append(parse(message.body))
-    return [event for event in taken if event.subject == connection_id]
+            event = parse(message.body)
+            taken.setdefault(event.id, event)
+    return [event for event in taken.values() if event.subject == connection_id]
 
 
 async def settled(database: Any) -> dict[str, Any]:
@@ -61,6 +65,15 @@ async def settled(database: Any) -> dict[str, Any]:
 
     row: dict[str, Any] = await eventually(published)
     return row
+
+
+async def all_told(database: Any) -> None:
+    """Return once no connection has anything left to publish."""
+
+    async def nothing_left() -> bool:
+        return await database["connections"].find_one({"outbox": {"$ne": []}}) is None
+
+    await soon(nothing_left)
 
 
 async def test_connecting_and_reconnecting_are_told_to_the_other_services(
