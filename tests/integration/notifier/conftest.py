@@ -21,6 +21,7 @@ from notifier.app import build_app
 from notifier.settings import Settings
 from tests.integration.notifier.mail_server import MailServer
 from tests.support.eventually import eventually
+from tests.support.queues import empty_all_queues
 from tests.unit.notifier.bookings import Story
 
 Running = Callable[[], AbstractAsyncContextManager[None]]
@@ -79,7 +80,8 @@ def running(settings: Settings) -> Running:
 
 
 @pytest.fixture(scope="module")
-async def notifier(running: Running) -> AsyncIterator[None]:
+async def notifier(running: Running, rabbitmq_url: str) -> AsyncIterator[None]:
+    await empty_all_queues(rabbitmq_url)  # an erasure that another service's test has asked for is not ours to tell of
     async with running():
         yield
 
