@@ -36,6 +36,7 @@ class Stories:
             story.book()
         settled(world, [story.expected for story in self.all[:3]], within=WITHIN)
         until("the missing connection", self.cut_off.waits)
+        until("all told and heard before one is deaf", lambda: _is_quiet(world))
 
     @property
     def expected(self) -> list[Expected]:
@@ -104,6 +105,12 @@ def test_the_system_goes_on_with_the_new_broker(world: World):
     story = Story(world, "after the broker was lost").connected()
     story.book()
     settled(world, [story.expected], within=WITHIN)
+
+
+def _is_quiet(world: World) -> bool:
+    left = [line for line in waiting(world.databases, world.system.urls["rabbitmq"]) if " is due " not in line]
+    assert not left, left
+    return True
 
 
 def _is_in_broker_alone(world: World, deaf: str) -> bool:
