@@ -2,36 +2,25 @@
 
 import json
 import socket
-from collections import deque
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from local_stack import processes
 from local_stack.addresses import load_or_choose
 from local_stack.processes import free_ports
 
 
 @pytest.fixture
 def _few_ports(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the kernel give the port first that was let go last, as it may: only a port that is held is not given."""
-    given = deque[int]()
-    bind, close = socket.socket.bind, socket.socket.close
-
-    class Probe(socket.socket):
-        def bind(self, address: tuple[str, int]) -> None:  # type: ignore[override]
-            bind(self, (address[0], given.pop()) if given and address[1] == 0 else address)
-
-        def close(self) -> None:
-            if self.fileno() != -1 and (port := self.getsockname()[1]):
-                given.append(port)
-            close(self)
-
-    monkeypatch.setattr(socket, "socket", Probe)
+    """Leave so few to choose from that what was chosen a moment ago is looked at again."""
+    monkeypatch.setattr(processes, "_PORTS", free_ports(14))
 
 
 @pytest.mark.usefixtures("_few_ports")
 def test_no_two_processes_of_a_system_get_the_same_port(tmp_path: Path) -> None:
-    """Also where the kernel gives a port again as soon as it is let go."""
     numbers = load_or_choose(tmp_path / "ports.json", {"meeting-service": 2}).numbers
     assert len(set(numbers)) == len(numbers) == 12
 
@@ -39,8 +28,31 @@ def test_no_two_processes_of_a_system_get_the_same_port(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("_few_ports")
 def test_ports_that_are_to_be_left_alone_are_not_chosen() -> None:
     """A port that is free and already meant for something else does not count."""
-    meant_for_others = free_ports(3)
-    assert not set(free_ports(3, besides=meant_for_others)) & set(meant_for_others)
+    meant_for_others = free_ports(9)
+    assert not set(free_ports(5, besides=meant_for_others)) & set(meant_for_others)
+
+
+def test_a_port_somebody_listens_on_is_not_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
+    few = free_ports(3)
+    monkeypatch.setattr(processes, "_PORTS", few)
+    with socket.create_server(("127.0.0.1", few[1])):
+        assert set(free_ports(2)) == {few[0], few[2]}
+
+
+def test_a_port_of_a_server_is_none_that_the_kernel_gives_to_a_client() -> None:
+    """Else any connection may take it before the server listens, or while it is down."""
+    first_of_clients = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    assert all(port < first_of_clients for port in free_ports(100))
+
+
+def test_two_that_look_at_the_same_time_choose_different_ports() -> None:
+    """Nobody holds them yet: each begins to look somewhere else."""
+    code = "from local_stack.processes import free_ports; print(*free_ports(20))"
+    command = [sys.executable, "-c", code]
+    looking = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]  # noqa: S603
+    one, other = (set(process.communicate()[0].split()) for process in looking)
+    assert len(one) == len(other) == 20
+    assert not one & other
 
 
 def test_the_ports_of_the_last_run_are_kept(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import ctypes
 import functools
+import itertools
 import os
 import signal
 import socket
@@ -9,7 +10,7 @@ import subprocess
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
@@ -20,6 +21,13 @@ from local_stack import progress
 _LOG_LINES_SHOWN = 20
 _POLL_SECONDS = 0.05
 _PR_SET_PDEATHSIG = 1
+
+_PORTS = range(15_000, 31_384)
+"""Below those of clients (from 32768 on in Linux, net.ipv4.ip_local_port_range): one of theirs may be taken by any
+connection before its server listens, or while that is down."""
+_BETWEEN_PROCESSES = 64
+"""Processes that look for ports at the same time look at different ones first."""
+_looked_at = itertools.count()
 
 Health = str | Mapping[str, str | bool]
 """What a healthy process answers: exactly this text, or a JSON object with at least these fields."""
@@ -43,16 +51,22 @@ def free_port() -> int:
 
 
 def free_ports(count: int, *, besides: Collection[int] = ()) -> list[int]:
-    """Return different free ports, none of them in `besides`."""
-    with ExitStack() as held:
-        # A port that was let go may be the very next one to be given, so all are held until there are enough.
-        found: list[int] = []
-        while len(found) < count:
-            probe = held.enter_context(socket.socket())
-            probe.bind(("127.0.0.1", 0))
-            if (port := int(probe.getsockname()[1])) not in besides:
-                found.append(port)
-        return found
+    """Return different free ports, none of them in `besides`; those that were returned last come last again."""
+    found: list[int] = []
+    while len(found) < count:
+        port = _PORTS[(os.getpid() * _BETWEEN_PROCESSES + next(_looked_at)) % len(_PORTS)]
+        if port not in (*besides, *found) and _is_free(port):
+            found.append(port)
+    return found
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
 
 
 def wait_until(ready: Callable[[], bool], *, name: str, within: float) -> None:
