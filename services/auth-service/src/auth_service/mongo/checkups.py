@@ -54,7 +54,7 @@ class Checkups:
             return None
         document = await self.collection.find_one(the_one, {"checkup.asked_at": 1})
         asked_at: datetime = document["checkup"]["asked_at"] if document else now
-        return asked_at + ON_REQUEST_EVERY - now
+        return asked_at + ON_REQUEST_EVERY - self._clock()  # who asked first may have done so after `now`
 
     async def store(self, connection: Connection, user: ZoomUser, found: tuple[Finding, ...]) -> Document | None:
         """Store what was found; returns the document where that is news, which its outbox tells.
