@@ -25,6 +25,7 @@ from tests.faults.crashes.effects import Effects, Life
 from tests.faults.crashes.memory_broker import MemoryBroker, Queues
 from tests.integration.convoke.conftest import Wire, sample_with
 from tests.support.eventually import eventually
+from tests.support.queues import empty_all_queues
 
 ATTEMPTS = 1 + len(PAUSES_BETWEEN_ATTEMPTS)
 """How often a handler gets one delivery before its error counts."""
@@ -96,7 +97,8 @@ async def broker(request: pytest.FixtureRequest) -> AsyncIterator[Broker]:
     if request.param == "memory":
         yield InMemory()
         return
-    url = request.getfixturevalue("fresh_vhost")
+    url: str = request.getfixturevalue("rabbitmq_url")
+    await empty_all_queues(url)
     async with await aio_pika.connect(url) as connection, connection.channel() as channel:
         real = OnRabbitMQ(url, Wire(channel))
         await real.start()

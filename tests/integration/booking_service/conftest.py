@@ -17,7 +17,9 @@ from tests.integration.booking_service.issuer import Issuer, issuing
 from tests.integration.booking_service.neighbours import Neighbours
 from tests.integration.booking_service.replicas import PUBLIC_URL, MovableClock, Wire, replica, tapped
 from tests.integration.booking_service.tenant import EVERYTHING, Tenant
-from tests.support.servers import virtual_host
+from tests.support.queues import rabbitmq_url
+
+__all__ = ["rabbitmq_url"]
 
 NewTenant = Callable[..., Awaitable[Tenant]]
 StoredSessions = Callable[[Tenant], Awaitable[list[dict[str, Any]]]]
@@ -27,13 +29,6 @@ StoredSessions = Callable[[Tenant], Awaitable[list[dict[str, Any]]]]
 def issuer() -> Iterator[Issuer]:
     with issuing() as issuer:
         yield issuer
-
-
-@pytest.fixture(scope="package")
-def rabbitmq_url(rabbitmq_addresses: dict[str, str], worker_prefix: str) -> Iterator[str]:
-    """A virtual host apart: the service runs all the while, and would take what other tests publish."""
-    with virtual_host(rabbitmq_addresses, f"{worker_prefix}-booking-service") as url:
-        yield url
 
 
 @pytest.fixture(scope="package")

@@ -18,7 +18,6 @@ from convoke.messaging.cloudevents import CONTENT_TYPE
 from tests.support.commands import run_here
 from tests.support.eventually import eventually
 from tests.support.queues import empty_all_queues
-from tests.support.servers import virtual_host
 
 SAMPLES = Path(__file__).parents[2] / "contract" / "samples"
 KEY = base64.b64encode(b"k" * 32).decode()
@@ -103,14 +102,12 @@ class Programs:
 
 
 @pytest.fixture(scope="package")
-async def declared_vhost(rabbitmq_addresses: dict[str, str], worker_prefix: str) -> AsyncIterator[str]:
-    """A virtual host apart, for all tests: its twenty quorum queues cost the broker half a second of processor."""
-    with virtual_host(rabbitmq_addresses, f"{worker_prefix}-commands") as url:
-        broker = publishing_broker(url)
-        await connect(broker)
-        await declare_topology(broker)
-        await broker.stop()
-        yield url
+async def declared_vhost(rabbitmq_url: str) -> str:
+    broker = publishing_broker(rabbitmq_url)
+    await connect(broker)
+    await declare_topology(broker)
+    await broker.stop()
+    return rabbitmq_url
 
 
 @pytest.fixture

@@ -22,7 +22,6 @@ from local_stack.mongodb import direct_client
 from local_stack.processes import ChildProcess, free_port
 from tests.support.eventually import eventually
 from tests.support.queues import empty_all_queues
-from tests.support.servers import virtual_host
 
 SAMPLES = Path(__file__).parents[2] / "contract" / "samples"
 
@@ -101,17 +100,11 @@ async def wired(vhost: str) -> AsyncIterator[Wire]:
         yield Wire(channel)
 
 
-@pytest.fixture(scope="package")
-def shared_vhost(rabbitmq_addresses: dict[str, str], worker_prefix: str) -> Iterator[str]:
-    with virtual_host(rabbitmq_addresses, f"{worker_prefix}-convoke") as url:
-        yield url
-
-
 @pytest.fixture
-async def vhost(shared_vhost: str) -> str:
+async def vhost(rabbitmq_url: str) -> str:
     """Return the address of a virtual host in whose queues, where another test has declared them, nothing waits."""
-    await empty_all_queues(shared_vhost)
-    return shared_vhost
+    await empty_all_queues(rabbitmq_url)
+    return rabbitmq_url
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """A World for each test, on a database, a queue and a sandbox that have forgotten everything."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 import aio_pika
 import httpx
@@ -22,16 +22,9 @@ from meeting_service.zoom.client import ZoomMeetings
 from tests.contract.zoom_sandbox.app_at_zoom import AppAtZoom, Host
 from tests.contract.zoom_sandbox.conftest import app, host, http, sandbox_address
 from tests.integration.meeting_service.world import MARKER_KEY, OwnClock, TokensOfHost, World
-from tests.support.servers import virtual_host
+from tests.support.queues import rabbitmq_url
 
-__all__ = ["app", "host", "http", "sandbox_address"]
-
-
-@pytest.fixture(scope="package")
-def rabbitmq_url(rabbitmq_addresses: dict[str, str], worker_prefix: str) -> Iterator[str]:
-    """A virtual host apart, for all tests: its twenty quorum queues cost the broker half a second of processor."""
-    with virtual_host(rabbitmq_addresses, f"{worker_prefix}-meeting-service") as url:
-        yield url
+__all__ = ["app", "host", "http", "rabbitmq_url", "sandbox_address"]
 
 
 @pytest.fixture(scope="package")

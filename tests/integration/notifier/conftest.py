@@ -21,8 +21,10 @@ from notifier.app import build_app
 from notifier.settings import Settings
 from tests.integration.notifier.mail_server import MailServer
 from tests.support.eventually import eventually
-from tests.support.queues import empty_all_queues
+from tests.support.queues import rabbitmq_url
 from tests.unit.notifier.bookings import Story
+
+__all__ = ["rabbitmq_url"]
 
 Running = Callable[[], AbstractAsyncContextManager[None]]
 Notifications = Callable[[Story], list[dict[str, Any]]]
@@ -80,8 +82,7 @@ def running(settings: Settings) -> Running:
 
 
 @pytest.fixture(scope="module")
-async def notifier(running: Running, rabbitmq_url: str) -> AsyncIterator[None]:
-    await empty_all_queues(rabbitmq_url)  # an erasure that another service's test has asked for is not ours to tell of
+async def notifier(running: Running) -> AsyncIterator[None]:
     async with running():
         yield
 

@@ -9,22 +9,18 @@ from auth_service.domain.clients import TENANT_SCOPES
 from local_stack.tenant import Tenant
 from tests.integration.security.system import System
 from tests.integration.security.system import system as running_system
-from tests.support.servers import virtual_host
+from tests.support.queues import rabbitmq_url
+
+__all__ = ["rabbitmq_url"]
 
 
 @pytest.fixture(scope="package")
 def system(
-    tmp_path_factory: pytest.TempPathFactory,
-    rabbitmq_addresses: dict[str, str],
-    mongodb_url: str,
-    worker_prefix: str,
+    tmp_path_factory: pytest.TempPathFactory, rabbitmq_url: str, mongodb_url: str, worker_prefix: str
 ) -> Iterator[System]:
     name = f"{worker_prefix}-replicas-{uuid.uuid4().hex[:4]}"
     folder = tmp_path_factory.mktemp("replicas")
-    with (
-        virtual_host(rabbitmq_addresses, name) as rabbitmq_url,
-        running_system(folder, rabbitmq_url, mongodb_url, name, replicas={"meeting-service": 2}) as system,
-    ):
+    with running_system(folder, rabbitmq_url, mongodb_url, name, replicas={"meeting-service": 2}) as system:
         yield system
 
 
