@@ -12,7 +12,15 @@ import structlog
 
 pytest_plugins = ["tests.support.lanes", "tests.support.servers", "pytester"]
 
-LONGEST_FIRST = ("tests/e2e/", "tests/faults/crashes/", "tests/integration/local_stack/", "tests/integration/")
+LONGEST_FIRST = (
+    "tests/e2e/",
+    "tests/faults/crashes/",
+    "tests/integration/booking_service/",
+    "tests/integration/security/",
+    "tests/integration/meeting_service/",
+    "tests/integration/local_stack/",
+    "tests/integration/",
+)
 
 
 def pytest_sessionstart() -> None:

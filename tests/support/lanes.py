@@ -1,7 +1,8 @@
-"""What keeps one worker busy for most of a test run: four lanes, each about as long as all that the others run.
+"""Lanes: files of tests that one worker runs one after the other.
 
-End-to-end tests run in three, so that a test run starts three systems and not one in each of its workers. They mostly
-wait. Crash points only compute: one after the other, they use what time those who wait leave, from begin to end.
+What they share is then started once a test run, and not in each worker: three systems for the end-to-end tests, which
+mostly wait, and the services of a folder for its tests. Crash points share nothing, but only compute: in one lane they
+use what time those who wait leave. No lane is longer than all that the other workers have to run.
 """
 
 from typing import Any
@@ -14,6 +15,10 @@ _LANES = {
     "stopping": ("tests/e2e/test_shutdown", "tests/e2e/test_zoom_outage"),
     "using": ("tests/e2e/",),
     "crashing": ("tests/faults/crashes/test_crash_",),
+    "attacking": ("tests/integration/security/",),
+    "booking": ("tests/integration/booking_service/",),
+    "meeting": ("tests/integration/meeting_service/",),
+    "leaving": ("tests/integration/leaving/", "tests/integration/replicas/"),
 }
 
 

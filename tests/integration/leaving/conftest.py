@@ -15,7 +15,7 @@ from tests.support.queues import rabbitmq_url
 __all__ = ["rabbitmq_url", "sandbox"]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 async def services(rabbitmq_url: str, mongodb_url: str, worker_prefix: str, sandbox: str) -> AsyncIterator[Life]:
     name = f"{worker_prefix}-{uuid.uuid4().hex[:8]}"
     async with (
