@@ -11,8 +11,8 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check
 EDITABLE := shared services/auth-service services/booking-service services/meeting-service services/notifier deploy/zoom-sandbox deploy/local
 PROGRAMS := auth_service.__main__, booking_service.__main__, meeting_service.__main__, notifier.__main__, zoom_sandbox.__main__, local_stack.__main__
-# Many tests wait for a server, so some more than there are processors.
-TEST_WORKERS ?= $(shell cores=$$(nproc 2>/dev/null || echo 2); echo $$((cores > 4 ? 8 : cores + 4)))
+# Many tests wait for a server: fewer leave two processors without work, more only cost their start.
+TEST_WORKERS ?= 8
 DOCKER_IS_THERE := docker info >/dev/null 2>&1 && docker compose version >/dev/null 2>&1
 # Some images set it; each test worker would then translate all tests anew at every run.
 unexport PYTHONDONTWRITEBYTECODE

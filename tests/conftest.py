@@ -14,10 +14,12 @@ pytest_plugins = ["tests.support.lanes", "tests.support.servers", "pytester"]
 
 LONGEST_FIRST = (
     "tests/e2e/",
-    "tests/faults/crashes/",
+    "tests/faults/",
     "tests/integration/booking_service/",
     "tests/integration/security/",
     "tests/integration/meeting_service/",
+    "tests/integration/leaving/",
+    "tests/integration/convoke/test_safe_defaults.py",
     "tests/integration/local_stack/",
     "tests/integration/",
 )
