@@ -3,13 +3,9 @@
 from datetime import timedelta
 from typing import Any, cast
 
-import pytest
-
 from convoke.due_work import DueWork
 from meeting_service.auth import CACHED_FOR
 from meeting_service.domain.differences import Difference
-from meeting_service.ports import Refused
-from meeting_service.scan.audit import Audit
 from meeting_service.scan.scans import AFTER_A_DOUBT, EVERY_WHILE_NEAR, Result, Scans
 from tests.integration.meeting_service.world import World, at
 
@@ -167,22 +163,6 @@ async def test_what_a_session_that_wants_a_meeting_does_not_know_of_is_left_unti
     assert state.meeting.id != unclaimed["id"]
 
 
-async def test_a_repair_replaces_what_a_session_that_waits_does_not_know_of(world: World):
-    session = await world.book()
-    backup = await world.meetings.find(session.id)
-    assert backup
-    await world.work()
-    (unclaimed,) = await world.at_zoom()
-    await world.meetings.collection.replace_one({"_id": session.id}, backup | {"due_at": None})
-    assert len(await audited(world)) == 2
-    assert (await world.state(session)).condemned == ()
-    await audited(world, repair=True)
-    await world.work()
-    (meeting,) = await world.at_zoom()
-    assert meeting["id"] != unclaimed["id"]
-    assert await audited(world) == []
-
-
 async def test_a_list_of_several_pages_is_compared_as_a_whole(world: World):
     await world.app.turn(rate_limits=False, host_daily_limit=None)
     session = await world.book()
@@ -285,39 +265,6 @@ async def test_what_is_asked_for_just_as_a_scan_is_finished_is_not_forgotten(wor
     stored = await world.scans.collection.find_one({"_id": user.key})
     assert stored
     assert (stored["due_at"], len(stored["asked_for"])) == (began + AFTER_A_DOUBT[0], 2)
-
-
-async def audited(world: World, *, repair: bool = False) -> list[str]:
-    audit = Audit(world.scanner(), world.scans, world.meetings)
-    return [text for finding in [one async for one in audit.run(None, repair=repair)] for text in finding.differences]
-
-
-async def test_b21_an_audit_explains_each_difference_changes_nothing_and_repairs_on_request(world: World):
-    lost = await world.book()
-    await world.work()
-    assert await audited(world) == []
-    (meeting,) = await world.at_zoom()
-    await world.meetings.collection.delete_one({"_id": lost.id})
-    world.tokens.refusal = Refused("zoom_reauthorization_required", "no token")
-    waits = await world.book(id="ses_that0waits")
-    await world.work()
-    world.tokens.refusal = None
-    for _ in range(2):
-        orphan, waiting = await audited(world)
-        assert str(meeting["id"]) in orphan
-        assert f"session {waits.id} has no meeting as wanted: Zoom no longer accepts" in waiting
-    assert len(await audited(world, repair=True)) == 2
-    assert await world.at_zoom() == []
-    world.clock.advance(hours=2)
-    await world.work()
-    assert await audited(world) == []
-
-
-async def test_b21_an_audit_logs_its_one_number(world: World, capsys: pytest.CaptureFixture[str]):
-    await world.book()
-    assert len(await audited(world)) == 1
-    (line,) = [line for line in capsys.readouterr().out.splitlines() if "audit.done" in line]
-    assert "differences=1" in line
 
 
 async def test_another_zoom_user_whose_connecting_was_never_told_is_noticed_and_links_are_replaced(world: World):
