@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import httpx
@@ -13,6 +13,7 @@ from auth_service.mongo.checkups import Checkups
 from auth_service.mongo.documents import connection_of
 from auth_service.settings import Settings
 from convoke import mongo
+from convoke.clock import utc_now
 from tests.integration.auth_service.replicas import Caller, MovableClock, replica, soon
 from tests.integration.auth_service.test_disconnecting import disconnect
 from tests.integration.auth_service.test_refreshing import events_about, settled
@@ -252,6 +253,18 @@ async def test_b9_a_check_up_calls_zoom_no_more_once_the_connection_is_ended(
     await disconnect(product, connection["id"])
     assert codes((await asked).json()) == {"zoom_not_connected"}
     assert (before, await looks(zoom)) == (1, 0)
+
+
+async def test_b9_nobody_is_told_to_wait_longer_than_between_two_check_ups(
+    checked_up: CheckedUp, database: Any, store: mongo.Database
+):
+    """Also where another request was counted after this one had begun."""
+    await checked_up()
+    connection = connection_of(await database["connections"].find_one())
+    began = utc_now()
+    counted, then = began + timedelta(seconds=1), began + timedelta(seconds=1.5)
+    assert await Checkups(store, lambda: counted).may_ask(connection) is None
+    assert await Checkups(store, iter([began, then]).__next__).may_ask(connection) == timedelta(seconds=29.5)
 
 
 async def test_b9_what_was_found_under_a_consent_is_not_stored_under_the_next_one(
