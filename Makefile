@@ -2,8 +2,8 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
-# A distribution's own Python is built with profile-guided optimization; one built from source mostly is not, and starts
-# a service in half as much time again.
+# A distribution's own Python is built with profile-guided optimization; one built from source mostly is not, and takes
+# 1.4 times as long to start a service.
 PYTHON ?= $(shell /usr/bin/python3 -c 'import ensurepip, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
 	&& echo /usr/bin/python3 || echo python3)
 VENV := .venv

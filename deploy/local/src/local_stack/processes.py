@@ -51,12 +51,15 @@ def free_port() -> int:
 
 
 def free_ports(count: int, *, besides: Collection[int] = ()) -> list[int]:
-    """Return different free ports, none of them in `besides`; those that were returned last come last again."""
-    found: list[int] = []
-    while len(found) < count:
-        port = _PORTS[(os.getpid() * _BETWEEN_PROCESSES + next(_looked_at)) % len(_PORTS)]
-        if port not in (*besides, *found) and _is_free(port):
-            found.append(port)
+    """Return different free ports, none of them in `besides`; those that were returned last come last again.
+
+    Raises OSError where there are not so many.
+    """
+    first = os.getpid() * _BETWEEN_PROCESSES
+    ports = (_PORTS[(first + next(_looked_at)) % len(_PORTS)] for _ in _PORTS)
+    found = list(itertools.islice((port for port in ports if port not in besides and _is_free(port)), count))
+    if len(found) < count:
+        raise OSError(f"{count} free ports are wanted, and there are {len(found)} from {min(_PORTS)} to {max(_PORTS)}")
     return found
 
 
