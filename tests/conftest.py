@@ -10,6 +10,8 @@ from importlib.util import find_spec
 import pytest
 import structlog
 
+from convoke import due_work
+
 pytest_plugins = ["tests.support.lanes", "tests.support.servers", "pytester"]
 
 LONGEST_FIRST = (
@@ -67,6 +69,14 @@ def sniffio_is_known_to_be_missing() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         if find_spec("sniffio") is None:
             patch.setitem(sys.modules, "sniffio", None)
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def jumping_clocks_are_noticed() -> Iterator[None]:
+    """Have the workers inside of tests look every second: none foresees that a test moves its clock."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(due_work, "LOOK_EVERY", 1.0)
         yield
 
 

@@ -19,8 +19,14 @@ from convoke.mongo import DATABASE_AWAY, Collection, Document
 
 log: BoundLogger = get_logger(__name__)
 
-LOOK_EVERY = 1.0
-"""Seconds between two looks for due work that nobody nudged for."""
+LOOK_EVERY = 5.0
+"""Seconds between two looks for what was made due elsewhere: a worker foresees what it knows to be due later."""
+
+LOOK_AGAIN_AFTER = 0.05
+"""Seconds after a claim in vain: a majority read may lag behind what another has claimed."""
+
+LOOK_AGAIN_AFTER_FAILURE = 1.0
+"""Seconds, where the database could not be asked."""
 
 
 @dataclass(frozen=True)
@@ -58,12 +64,22 @@ class DueWork:
         now, owner = self._clock(), new_token()
         until = now + self._lasts
         document = await self._collection.find_one_and_update(
-            {self._due_at: {"$lte": now}, "$or": [{self._lease: None}, {f"{self._lease}.until": {"$lte": now}}]},
+            {self._due_at: {"$lte": now}, **self._free_at(now)},
             {"$set": {self._lease: {"owner": owner, "until": until}}},
             sort=[(self._due_at, 1)],
             return_document=ReturnDocument.AFTER,
         )
         return Claim(document, owner, until, self._lease) if document else None
+
+    async def due_in(self, longest: float) -> float:
+        """Return in how many seconds a document that is free now is due, `longest` at most."""
+        now = self._clock()
+        soon = {self._due_at: {"$lt": now + timedelta(seconds=longest)}, **self._free_at(now)}
+        first = await self._collection.find_one(soon, {"due_at": f"${self._due_at}"}, sort=[(self._due_at, 1)])
+        return max((first["due_at"] - now).total_seconds(), 0) if first else longest
+
+    def _free_at(self, now: datetime) -> Document:
+        return {"$or": [{self._lease: None}, {f"{self._lease}.until": {"$lte": now}}]}
 
 
 class Worker:
@@ -75,28 +91,30 @@ class Worker:
         work: Callable[[Claim], Awaitable[None]],
         *,
         concurrency: int = 16,
-        look_every: float = LOOK_EVERY,
+        look_every: float | None = None,
     ) -> None:
         self._due = due
         self._work = work
-        self._look_every = look_every
+        self._look_every = LOOK_EVERY if look_every is None else look_every
         self._free = asyncio.Semaphore(concurrency)
-        self._nudged = asyncio.Event()
+        self._woken = asyncio.Event()
+        self._expects_work = True
         self._under_way: set[asyncio.Task[None]] = set()
         self._claiming = asyncio.Lock()
         self._stopping = False
 
     def nudge(self) -> None:
         """Look for due work now."""
-        self._nudged.set()
+        self._expects_work = True
+        self._woken.set()
 
     async def run(self) -> None:
         """Claim and work until `stop`."""
         while not self._stopping:
             await self._free.acquire()
-            if not await self._start_one():
+            if wait := await self._start_one():
                 self._free.release()
-                await self._wait_for_nudge()
+                await self._rest(wait)
 
     async def stop(self, within: float) -> None:
         """Claim no more and finish what is under way, `within` seconds at most.
@@ -114,27 +132,35 @@ class Worker:
         async with self._claiming:  # what is being claimed just now is under way too
             await asyncio.gather(*self._under_way, return_exceptions=True)
 
-    async def _start_one(self) -> bool:
+    async def _start_one(self) -> float:
+        """Start what is due longest and return 0, or return in how many seconds to look again."""
         async with self._claiming:
-            if self._stopping or (claim := await self._claim_or_none()) is None:
-                return False
+            if self._stopping:
+                return self._look_every
+            self._woken.clear()
+            try:
+                return await self._claim_or_foresee()
+            except DATABASE_AWAY as error:
+                log.warning("database.unreachable", error=type(error).__name__)
+            except Exception:
+                log.exception("due_work.cannot_claim")
+        return min(self._look_every, LOOK_AGAIN_AFTER_FAILURE)
+
+    async def _claim_or_foresee(self) -> float:
+        # To claim is a write, also in vain: where nobody said that there is work, a read comes first.
+        if not self._expects_work and (wait := await self._due.due_in(self._look_every)):
+            return wait
+        self._expects_work = False
+        if claim := await self._due.claim():
             self._start(claim)
-            return True
+            self._expects_work = True
+            return 0
+        return LOOK_AGAIN_AFTER
 
-    async def _claim_or_none(self) -> Claim | None:
-        self._nudged.clear()
-        try:
-            return await self._due.claim()
-        except DATABASE_AWAY as error:
-            log.warning("database.unreachable", error=type(error).__name__)
-        except Exception:
-            log.exception("due_work.cannot_claim")
-        return None
-
-    async def _wait_for_nudge(self) -> None:
+    async def _rest(self, at_most: float) -> None:
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(self._look_every):
-                await self._nudged.wait()
+            async with asyncio.timeout(at_most):
+                await self._woken.wait()
 
     def _start(self, claim: Claim) -> None:
         task = asyncio.create_task(self._work_on(claim))
@@ -150,3 +176,4 @@ class Worker:
             log.exception("due_work.failed", document=claim.document["_id"])
         finally:
             self._free.release()
+            self._woken.set()  # it may be due again before the next look

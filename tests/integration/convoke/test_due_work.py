@@ -152,6 +152,42 @@ async def test_without_a_nudge_the_worker_looks_by_itself(due: DueWork, collecti
         await done.wait()
 
 
+async def test_what_is_known_to_be_due_later_is_worked_on_then(collection: Collection, monkeypatch: pytest.MonkeyPatch):
+    """Twice: what was there at the first look, and what the work itself puts off."""
+    monkeypatch.setattr(due_work, "LOOK_EVERY", 60)
+    due, times = DueWork(collection, LEASE), [utc_now() + timedelta(seconds=seconds) for seconds in (0.3, 0.6)]
+    await collection.insert_one({"_id": 1, "due_at": times[0]})
+    done: list[datetime] = []
+
+    async def work(claim: Claim) -> None:
+        done.append(utc_now())
+        again = {"due_at": times[1]} if len(done) == 1 else {"due_at": None}
+        await collection.update_one(claim.still_ours, {"$set": again | {"lease": None}})
+
+    async with working(due, work):
+        await eventually(lambda: len(done) == 2, within=5)
+    assert [at >= due_at for at, due_at in zip(done, times, strict=True)] == [True, True]
+
+
+async def test_how_soon_something_is_due_is_told_of_what_is_free(due: DueWork, collection: Collection, clock: Clock):
+    """Nested work alike; what is leased comes back with its lease, and what is due already is looked for soon."""
+    checks = DueWork(collection, LEASE, clock, kind="check")
+    in_9, in_3 = clock.now + timedelta(seconds=9), clock.now + timedelta(seconds=3)
+    assert await due.due_in(5) == 5
+    await collection.insert_many(
+        [
+            {"due_at": in_9, "check": {"due_at": in_3}},
+            {"due_at": clock.now, "lease": {"owner": "somebody", "until": in_3}},
+            {"due_at": None},
+        ]
+    )
+    assert await due.due_in(5) == 5
+    assert await due.due_in(20) == pytest.approx(9, abs=0.001)
+    assert await checks.due_in(5) == pytest.approx(3, abs=0.001)
+    clock.now += timedelta(seconds=3)
+    assert await due.due_in(5) == await checks.due_in(5) == 0
+
+
 @pytest.mark.parametrize("error", [KeyError("a defect"), AutoReconnect("no primary")])
 async def test_a_worker_survives_what_goes_wrong_and_leaves_the_document_to_its_lease(
     due: DueWork, collection: Collection, clock: Clock, error: Exception

@@ -1,5 +1,6 @@
 """While Zoom is down it is not called but by one probe at a time, over all replicas; and what waits returns spread."""
 
+import asyncio
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, cast
@@ -29,6 +30,7 @@ class Replica:
     zoom: BehindBreaker
     prober: Prober
     due: DueWork
+    woken: asyncio.Event
 
     async def probe(self) -> bool:
         """Probe if that is due and nobody else does; tells whether it was."""
@@ -42,8 +44,9 @@ def replica(world: World) -> Replica:
     outages = Outages(stored)
     within = WithinBudget(world.zoom, DailyBudget(stored, world.clock), world.clock)
     zoom = BehindBreaker(within, outages, world.clock)
-    prober = Prober(world.zoom, outages, zoom.last_access, world.nudges, world.clock)
-    return Replica(zoom, prober, DueWork(outages.collection, LEASE, world.clock))
+    woken = asyncio.Event()
+    prober = Prober(world.zoom, outages, zoom.last_access, world.nudges, woken.set, world.clock)
+    return Replica(zoom, prober, DueWork(outages.collection, LEASE, world.clock), woken)
 
 
 def database(world: World) -> Database:
@@ -231,6 +234,7 @@ async def test_what_waits_returns_soon_but_not_all_at_once(world: World):
     await comes_up(world, fault)
     before = await retry_times(world)
     assert await one.probe()
+    assert one.woken.is_set()
     times, now = await retry_times(world), world.clock()
     late = [at for at in before if at > now + DOUBT_LASTS]
     assert len(late) > 20

@@ -67,6 +67,9 @@ RECONCILED_AT_ONCE = 32
 SCANS_LOOKED_FOR_EVERY = 10.0
 """Seconds; nobody waits for a scan."""
 
+OUTAGES_LOOKED_FOR_EVERY = 1.0
+"""Seconds; every booking waits for the end of an outage."""
+
 ASK_AUTH_WITHIN = httpx.Timeout(ANSWERS_WITHIN, connect=2.0)
 
 
@@ -94,8 +97,8 @@ def build_app(settings: Settings) -> FastAPI:
     due_scans = DueWork(scans.collection, SCAN_LEASE)
     scanning = Worker(due_scans, scanner.scan, concurrency=2, look_every=SCANS_LOOKED_FOR_EVERY)
     due_probes = DueWork(outages.collection, PROBE_LEASE)
-    prober = Prober(unguarded, outages, zoom.last_access, nudges, utc_now)
-    probing = Worker(due_probes, prober.probe, concurrency=1)
+    prober = Prober(unguarded, outages, zoom.last_access, nudges, worker.nudge, utc_now)
+    probing = Worker(due_probes, prober.probe, concurrency=1, look_every=OUTAGES_LOOKED_FOR_EVERY)
     handlers = Handlers(meetings, nudges, scans, utc_now, worker.nudge, tokens.forget, zoom.forget, tokens.end)
     dead_letters = DeadLetters(database, vault, streams_of("meeting-service"))
     portions = Portions(meetings, scans, dead_letters, utc_now)

@@ -44,9 +44,6 @@ from notifier.sending_notices import NoticeSender
 from notifier.settings import Settings, sender_address, smtp_server
 from notifier.smtp import SmtpPost
 
-NOTICES_LOOKED_FOR_EVERY = 5.0
-"""Seconds; they are due after days, and only one that was put off is due sooner."""
-
 
 def build_app(settings: Settings) -> FastAPI:
     """Return the notifier, ready to be served."""
@@ -65,7 +62,7 @@ def build_app(settings: Settings) -> FastAPI:
     affected = AffectedBookings(store, notices)
     due_notices = DueWork(notices.collection, LEASE)
     notice_sender = NoticeSender(notices, affected, mailroom, post, utc_now)
-    notice_worker = Worker(due_notices, notice_sender.work, look_every=NOTICES_LOOKED_FOR_EVERY)
+    notice_worker = Worker(due_notices, notice_sender.work)
     dead_letters = DeadLetters(database, vault, streams_of("notifier"))
     portions = Portions(store, notices, dead_letters, utc_now)
     erasing = ErasureParts(Shares("notifier", database, vault), connections.publisher, portions.of)

@@ -88,7 +88,7 @@ BROKER_AND_DATABASE = (
     Mutant(
         "claim without regard to a lease",
         f"{CONVOKE}/due_work.py",
-        '{self._due_at: {"$lte": now}, "$or": [{self._lease: None}, {f"{self._lease}.until": {"$lte": now}}]}',
+        '{self._due_at: {"$lte": now}, **self._free_at(now)}',
         '{self._due_at: {"$lte": now}}',
         (f"{OF_CONVOKE}/test_due_work.py",),
     ),

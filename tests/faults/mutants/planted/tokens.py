@@ -7,7 +7,7 @@ TOKENS = (
     Mutant(
         "refresh without a lock",
         f"{CONVOKE}/due_work.py",
-        '{self._due_at: {"$lte": now}, "$or": [{self._lease: None}, {f"{self._lease}.until": {"$lte": now}}]}',
+        '{self._due_at: {"$lte": now}, **self._free_at(now)}',
         '{self._due_at: {"$lte": now}}',
         (f"{OF_AUTH}/test_refreshing_under_fire.py",),
     ),

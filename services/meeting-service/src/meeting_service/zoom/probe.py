@@ -1,6 +1,6 @@
 """The one probe of an outage, and what follows when Zoom answers it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -30,12 +30,16 @@ RETURN_AT_ONCE = 5
 
 @dataclass(frozen=True)
 class Prober:
-    """`probe` is what a Worker calls. `zoom` is not behind the breaker; `last_access` is the breaker's."""
+    """`probe` is what a Worker calls. `zoom` is not behind the breaker; `last_access` is the breaker's.
+
+    `wake` has whoever works on sessions look at once.
+    """
 
     zoom: Zoom
     outages: Outages
     last_access: Mapping[str, Access]
     nudges: Nudges
+    wake: Callable[[], None]
     clock: Clock
 
     async def probe(self, claim: Claim) -> None:
@@ -73,4 +77,5 @@ class Prober:
         for first in range(0, len(waiting), RETURN_AT_ONCE):
             at = now + timedelta(seconds=first / RETURN_A_SECOND)
             await self.nudges.resume(waiting[first : first + RETURN_AT_ONCE], beyond, at)
+        self.wake()
         return len(waiting)
