@@ -117,7 +117,9 @@ class Replica:
             clock=clock,
         )
         self.choices = Choices(database, VAULT, clock)
-        self.choosing = Choosing(self.choices, self.connections, zoom, self.outbox, NoMeetings(), clock=clock)
+        self.choosing = Choosing(
+            self.choices, self.connections, zoom, self.outbox, NoMeetings(), wake=lambda: None, clock=clock
+        )
         self.ending_choices = DueWork(self.choices.collection, CHOICE_LEASE, clock)
         self.connecting = Connecting(
             Organizations(database),
@@ -126,6 +128,7 @@ class Replica:
             self.choosing,
             zoom=zoom,
             outbox=self.outbox,
+            wake=lambda: None,
         )
         self.access_tokens = AccessTokens(self.connections, refreshes, SEALED, lambda: None, clock)
 

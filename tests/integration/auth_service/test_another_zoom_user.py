@@ -14,7 +14,7 @@ from tests.integration.auth_service.choices import connected_user, is_erased
 from tests.integration.auth_service.owners import HOME, OwnerAtZoom, choice_in, query_of, stranger, text_of
 from tests.integration.auth_service.replicas import MovableClock, soon
 from tests.integration.auth_service.test_disconnecting import disconnect
-from tests.integration.auth_service.test_refreshing import events_about
+from tests.integration.auth_service.test_refreshing import events_about, settled
 
 Meanwhile = Callable[[OwnerAtZoom, MovableClock], Awaitable[None]]
 
@@ -66,6 +66,7 @@ async def test_b16_accepted_the_newer_account_takes_over_and_is_told_with_the_fo
     assert "Zoom is connected: host-2@example.com" in page.text
     assert await connected_user(owner) == "host-2"
     [connection] = await owner.product.connections()
+    await settled(database)
     last = (await events_about(connection["id"], rabbitmq_url))[-1]
     assert (last.data.event_type, last.data.previous_zoom_user_id) == ("zoom.connected.v1", "host-1")
     assert await is_erased(database)

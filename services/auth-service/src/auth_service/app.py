@@ -84,14 +84,22 @@ def build_app(settings: Settings, *, clock: Clock = utc_now) -> FastAPI:
     webhooks = Webhooks(database, clock)
     relays = Outbox(webhooks.collection, broker.publisher, changes_of, clock)
     meeting_service = MeetingService(to_neighbours, settings.meeting_service_url, keys)
-    connecting = ConnectingZoom(database, vault, connections, outbox, zoom=zoom, meetings=meeting_service, clock=clock)
     leaving = LeavingZoom(database, tokens, connections, outbox, zoom=zoom, meetings=meeting_service, clock=clock)
     worker, checkups = Worker(due, refreshing.refresh), Checkups(database, clock)
+    access_tokens = AccessTokens(connections, refreshes, tokens, worker.nudge, clock)
+    checking_up = CheckingUp(connections, checkups, refreshes, tokens, access_tokens, ZoomUsers(http), outbox)
+    checking = checking_up.worker()
+
+    def wake() -> None:
+        worker.nudge()
+        checking.nudge()
+
+    connecting = ConnectingZoom(
+        database, vault, connections, outbox, zoom=zoom, meetings=meeting_service, wake=wake, clock=clock
+    )
     relaying = Relaying(
         webhooks, connections, relays, outbox, worker.nudge, client_id=settings.zoom_client_id, clock=clock
     )
-    access_tokens = AccessTokens(connections, refreshes, tokens, worker.nudge, clock)
-    checking_up = CheckingUp(connections, checkups, refreshes, tokens, access_tokens, ZoomUsers(http), outbox)
 
     async def close() -> None:
         await refreshing.drain()
@@ -110,7 +118,7 @@ def build_app(settings: Settings, *, clock: Clock = utc_now) -> FastAPI:
             partial(clients.seed, settings.service_clients),
         ],
         outboxes=[outbox, relays, privacy.outbox],
-        workers=[worker, checking_up.worker(), connecting.worker, leaving.worker, privacy.worker],
+        workers=[worker, checking, connecting.worker, leaving.worker, privacy.worker],
         measures=[privacy.letters.measure],
         on_close=[close],
     )

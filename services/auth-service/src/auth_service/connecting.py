@@ -39,6 +39,7 @@ class ConnectingZoom:
         *,
         zoom: Zoom,
         meetings: Meetings,
+        wake: Callable[[], None],
         clock: Clock,
     ) -> None:
         self._organizations = Organizations(database)
@@ -46,9 +47,15 @@ class ConnectingZoom:
         self._choices = Choices(database, vault, clock)
         self._due = DueWork(self._choices.collection, LEASE, clock)
         self._zoom = zoom
-        self._choosing = Choosing(self._choices, connections, zoom, outbox, meetings, clock=clock)
+        self._choosing = Choosing(self._choices, connections, zoom, outbox, meetings, wake=wake, clock=clock)
         self._connecting = Connecting(
-            self._organizations, self._authorizations, connections, self._choosing, zoom=zoom, outbox=outbox
+            self._organizations,
+            self._authorizations,
+            connections,
+            self._choosing,
+            zoom=zoom,
+            outbox=outbox,
+            wake=wake,
         )
         self.worker = Worker(self._due, self._choosing.end, concurrency=2)
 

@@ -29,9 +29,6 @@ log: BoundLogger = get_logger(__name__)
 AT_ONCE = 4
 """Nobody waits for those that are due, and users of one account share what Zoom allows it a second."""
 
-LOOKED_FOR_EVERY = 1.0
-"""Seconds; the first one of a connection is due as soon as it is made, and its owner is told what is missing."""
-
 LATER = (ZoomUnavailable, RefreshPending, CannotDecrypt)
 OVER = (ConnectionUnknown, ZoomNotConnected, ReauthorizationRequired)
 
@@ -58,7 +55,7 @@ class CheckingUp:
 
     def worker(self) -> Worker:
         """Return what checks up whatever is due, once it runs."""
-        return Worker(self.checkups.due, self.check_due, concurrency=AT_ONCE, look_every=LOOKED_FOR_EVERY)
+        return Worker(self.checkups.due, self.check_due, concurrency=AT_ONCE)
 
     async def check_due(self, claim: Claim) -> None:
         """Check a claimed connection up, or store when to try again."""

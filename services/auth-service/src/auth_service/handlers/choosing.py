@@ -3,6 +3,7 @@
 Until then the newer one's tokens wait, sealed; what was not accepted is revoked at Zoom and erased.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -42,7 +43,10 @@ class Shown:
 
 
 class Choosing:
-    """Holds, shows and ends choices between two Zoom users."""
+    """Holds, shows and ends choices between two Zoom users.
+
+    `wake` has whoever asks Zoom about connections look at once.
+    """
 
     def __init__(
         self,
@@ -52,6 +56,7 @@ class Choosing:
         outbox: Outbox,
         meetings: Meetings,
         *,
+        wake: Callable[[], None],
         clock: Clock = utc_now,
     ) -> None:
         self._choices = choices
@@ -59,6 +64,7 @@ class Choosing:
         self._zoom = zoom
         self._outbox = outbox
         self._meetings = meetings
+        self._wake = wake
         self._clock = clock
 
     async def hold(
@@ -67,6 +73,7 @@ class Choosing:
         """Keep the tokens of another Zoom user until the owner has decided; returns the id of the choice."""
         choice_id = await self._choices.add(attempt, former, user, tokens, browser)
         await self._connections.have_checked(user.id, but=former.id)
+        self._wake()
         log.info("zoom.another_user_waits", connection=former.id)
         return choice_id
 
@@ -117,6 +124,7 @@ class Choosing:
     async def _take_over(self, choice: Choice, user: ZoomUser, tokens: Tokens) -> Connection:
         document = await self._connections.connect(choice.attempt, user, tokens)
         self._outbox.publish_soon(document)
+        self._wake()
         await self._choices.finish(choice)
         log.info("zoom.another_user_accepted", connection=choice.connection_id)
         return connection_of(document)

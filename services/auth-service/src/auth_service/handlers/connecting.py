@@ -1,6 +1,7 @@
 """Connecting Zoom: the authorization-code flow with a one-time state and PKCE, in one browser (RFC 9700)."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -42,7 +43,10 @@ class Begun:
 
 
 class Connecting:
-    """From the link of the first page to the stored connection."""
+    """From the link of the first page to the stored connection.
+
+    `wake` has whoever asks Zoom about connections look at once.
+    """
 
     def __init__(
         self,
@@ -53,6 +57,7 @@ class Connecting:
         *,
         zoom: Zoom,
         outbox: Outbox,
+        wake: Callable[[], None],
     ) -> None:
         self._organizations = organizations
         self._authorizations = authorizations
@@ -60,6 +65,7 @@ class Connecting:
         self._choosing = choosing
         self._zoom = zoom
         self._outbox = outbox
+        self._wake = wake
 
     async def start(self, attempt: Authorization) -> tuple[Link, datetime]:
         """Return the link of the page that an attempt begins with, and when it expires.
@@ -106,6 +112,7 @@ class Connecting:
         except AnotherZoomUser as another:
             return await self._choosing.hold(attempt, another.former, user, tokens, browser)
         self._outbox.publish_soon(document)
+        self._wake()
         return connection_of(document)
 
     async def _whose(self, tokens: Tokens) -> ZoomUser:
@@ -121,6 +128,7 @@ class Connecting:
     async def _give_back(self, owner: Owner, tokens: Tokens) -> None:
         """Revoke what nobody can use; the exchange may have ended the pair that the owner's connection has."""
         await self._connections.have_asked(owner)
+        self._wake()
         try:
             async with asyncio.timeout(REVOKED_WITHIN):
                 await self._zoom.revoke(tokens.access)

@@ -1,0 +1,78 @@
+"""Who connects waits for no worker's next look: Zoom is asked at once about whatever that may have changed."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+import pytest
+
+from auth_service.mongo.clients import Clients
+from auth_service.settings import Settings
+from convoke import due_work
+from tests.integration.auth_service.conftest import product_of
+from tests.integration.auth_service.owners import OwnerAtZoom
+from tests.integration.auth_service.replicas import MovableClock, replica, soon
+from tests.integration.auth_service.test_connecting import is_checked_up
+from tests.integration.auth_service.zoom_app import Zoom
+
+NewOwner = Callable[[], Awaitable[OwnerAtZoom]]
+
+HOURLY = 3_600.0
+
+
+@pytest.fixture
+async def new_owner(
+    settings: Settings, clock: MovableClock, clients: Clients, zoom: Zoom, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[NewOwner]:
+    """Return what makes owners in products of their own, at a replica whose workers look by themselves only hourly."""
+    monkeypatch.setattr(due_work, "LOOK_EVERY", HOURLY)
+    async with replica(settings, clock) as http:
+
+        async def new_owner() -> OwnerAtZoom:
+            return OwnerAtZoom(await product_of(http, clients), zoom)
+
+        yield new_owner
+
+
+async def is_refused(owner: OwnerAtZoom, host_id: str | None = None) -> bool:
+    states = {found["host_id"]: found["status"] for found in await owner.product.connections()}
+    return bool(states[host_id] == "reauthorization_required")
+
+
+async def test_b9_a_new_connection_is_checked_up(new_owner: NewOwner):
+    owner = await new_owner()
+    await owner.connect()
+    await soon(lambda: is_checked_up(owner.product))
+
+
+async def test_b9_b16_an_accepted_one_is_checked_up(new_owner: NewOwner):
+    owner = await new_owner()
+    await owner.connect()
+    await soon(lambda: is_checked_up(owner.product))
+    await owner.connect("host-2")
+    await soon(lambda: is_checked_up(owner.product))
+
+
+async def test_b17_tokens_that_a_consent_elsewhere_ended_are_found(new_owner: NewOwner):
+    one, other = await new_owner(), await new_owner()
+    await one.connect()
+    await soon(lambda: is_checked_up(one.product))
+    await other.connect()
+    await soon(lambda: is_refused(one))
+
+
+async def test_b16_b17_also_where_that_consent_is_not_accepted_yet(new_owner: NewOwner):
+    owner = await new_owner()
+    await owner.connect("host-1")
+    await owner.connect("host-2", "hst_2")
+    await soon(lambda: is_checked_up(owner.product))
+    assert (await owner.come_back("host-2")).status_code == 303
+    await soon(lambda: is_refused(owner, "hst_2"))
+
+
+async def test_b17_also_where_the_newer_tokens_cannot_be_used(new_owner: NewOwner):
+    """Zoom does not say whose they are, so they are given back; but they have ended those that the connection has."""
+    owner = await new_owner()
+    await owner.connect()
+    await soon(lambda: is_checked_up(owner.product))
+    await owner.zoom.fault("get_user", "status", status=403)
+    assert (await owner.come_back()).status_code == 403
+    await soon(lambda: is_refused(owner))
