@@ -1,4 +1,4 @@
-"""Who connects waits for no worker's next look: Zoom is asked at once about whatever that may have changed."""
+"""Nobody waits for a worker's next look: what a request leaves to be done is looked at at once."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 
@@ -11,6 +11,7 @@ from tests.integration.auth_service.conftest import product_of
 from tests.integration.auth_service.owners import OwnerAtZoom
 from tests.integration.auth_service.replicas import MovableClock, replica, soon
 from tests.integration.auth_service.test_connecting import is_checked_up
+from tests.integration.auth_service.test_erasing import begun, own_is_done, receipt_when
 from tests.integration.auth_service.zoom_app import Zoom
 
 NewOwner = Callable[[], Awaitable[OwnerAtZoom]]
@@ -76,3 +77,9 @@ async def test_b17_also_where_the_newer_tokens_cannot_be_used(new_owner: NewOwne
     await owner.zoom.fault("get_user", "status", status=403)
     assert (await owner.come_back()).status_code == 403
     await soon(lambda: is_refused(owner))
+
+
+async def test_f69_an_erasure_begins(new_owner: NewOwner):
+    owner = await new_owner()
+    address = await begun(owner.product, scope="zoom_data")
+    assert await receipt_when(owner.product, address, own_is_done)

@@ -118,7 +118,7 @@ def build_app(settings: Settings, *, clock: Clock = utc_now) -> FastAPI:
             partial(clients.seed, settings.service_clients),
         ],
         outboxes=[outbox, relays, privacy.outbox],
-        workers=[worker, checking, connecting.worker, leaving.worker, privacy.worker],
+        workers=[worker, checking, connecting.worker, leaving.worker, privacy.erasing.worker],
         measures=[privacy.letters.measure],
         on_close=[close],
     )

@@ -9,7 +9,7 @@ from auth_service.mongo.erasures import Erasures
 from auth_service.mongo.portions import Portions
 from convoke.clock import Clock
 from convoke.contracts.topology import streams_of
-from convoke.due_work import DueWork, Worker
+from convoke.due_work import DueWork
 from convoke.erasure.eraser import LEASE, Eraser
 from convoke.messaging.connections import Connections as Broker
 from convoke.messaging.dead_letters.store import DeadLetters
@@ -29,8 +29,7 @@ class Privacy:
         self.outbox = Outbox(self.erasures.collection, broker.publisher, requests_of(self.erasures.person), clock)
         self._due = DueWork(self.erasures.collection, LEASE, clock)
         eraser = Eraser(self.erasures, self._portions.of, self.outbox, clock)
-        self.erasing = Erasing(self.erasures, database["connections"], disconnecting, eraser)
-        self.worker = Worker(self._due, self.erasing.work, concurrency=1)
+        self.erasing = Erasing(self.erasures, database["connections"], disconnecting, eraser, self._due)
         broker.subscribe(subscriptions(self.erasing))
         broker.keep_dead_letters(self.letters)
 

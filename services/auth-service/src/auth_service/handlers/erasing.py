@@ -7,7 +7,7 @@ from auth_service.handlers.disconnecting import Disconnecting
 from auth_service.mongo.erasures import Erasures
 from auth_service.mongo.portions import is_concerned
 from convoke.contracts import PrivacyErased
-from convoke.due_work import Claim
+from convoke.due_work import Claim, DueWork, Worker
 from convoke.erasure.eraser import Eraser
 from convoke.erasure.portions import Erasure
 from convoke.messaging.cloudevents import Event
@@ -17,31 +17,33 @@ log: BoundLogger = get_logger(__name__)
 
 
 class Erasing:
-    """Takes requests, works on them, and adds up what the services say."""
+    """Takes requests, and adds up what the services say; `worker` works on them."""
 
     def __init__(
-        self, erasures: Erasures, connections: Collection, disconnecting: Disconnecting, eraser: Eraser
+        self, erasures: Erasures, connections: Collection, disconnecting: Disconnecting, eraser: Eraser, due: DueWork
     ) -> None:
         self._erasures = erasures
         self._connections = connections
         self._disconnecting = disconnecting
         self._eraser = eraser
+        self.worker = Worker(due, self._work, concurrency=1)
 
     async def request(self, request: ErasureRequest) -> Receipt:
         """Store a request and return its receipt, which says what is done so far. Raises ErasureKeyReused."""
         receipt = await self._erasures.add(request)
+        self.worker.nudge()
         log.info("erasure.requested", erasure=receipt.id, scope=receipt.scope)
         return receipt
-
-    async def work(self, claim: Claim) -> None:
-        """End the connections that are concerned, and erase this service's share."""
-        await self._disconnect(self._erasures.erasure_of(claim))
-        await self._eraser.work(claim)
 
     async def add_on_erased(self, event: Event[PrivacyErased]) -> None:
         """Add what another service says to the receipt."""
         news = await self._erasures.answer(event)
         log.info("erasure.answered" if news else "event.stale", erasure=event.subject, by=event.data.service)
+
+    async def _work(self, claim: Claim) -> None:
+        """End the connections that are concerned, and erase this service's share."""
+        await self._disconnect(self._erasures.erasure_of(claim))
+        await self._eraser.work(claim)
 
     async def _disconnect(self, erasure: Erasure) -> None:
         connected = {"organization_id": erasure.organization_id, "status": {"$ne": "disconnected"}}
