@@ -9,11 +9,8 @@ import httpx
 from fastapi import FastAPI
 
 from auth_service.connecting import ConnectingZoom
-from auth_service.handlers.access_tokens import AccessTokens
-from auth_service.handlers.checking_up import CheckingUp
 from auth_service.handlers.issuing import Issuing
 from auth_service.handlers.pausing import Pausing
-from auth_service.handlers.refreshing import LEASE, Refreshing
 from auth_service.handlers.relaying import Relaying
 from auth_service.http.access_tokens import access_tokens_router
 from auth_service.http.checkups import checkups_router
@@ -31,24 +28,22 @@ from auth_service.meetings import http_client as client_of_neighbours
 from auth_service.messaging import PUBLISHED, changes_of, events_of, requests_of
 from auth_service.mongo import authorizations as attempts
 from auth_service.mongo import choices, sealed_tokens
-from auth_service.mongo.checkups import Checkups
 from auth_service.mongo.clients import Clients
 from auth_service.mongo.connections import Connections
 from auth_service.mongo.erasures import Erasures
-from auth_service.mongo.refreshes import Refreshes
 from auth_service.mongo.sealed_tokens import SealedTokens
 from auth_service.mongo.webhooks import Webhooks
 from auth_service.previews import previews
 from auth_service.privacy import Privacy
 from auth_service.settings import Settings
 from auth_service.signing import SigningKeys
+from auth_service.using import UsingZoom
 from auth_service.zoom import Zoom, http_client
 from auth_service.zoom_users import ZoomUsers
 from convoke import mongo
 from convoke.asyncapi import asyncapi_router
 from convoke.clock import Clock, utc_now
 from convoke.contracts.topology import streams_of
-from convoke.due_work import DueWork, Worker
 from convoke.erasure import shares
 from convoke.lifecycle import Lifecycle
 from convoke.messaging import connections as rabbitmq
@@ -77,48 +72,38 @@ def build_app(settings: Settings, *, clock: Clock = utc_now) -> FastAPI:
     zoom = _zoom(http, settings, clock)
 
     clients, tokens = Clients(database, clock), SealedTokens(vault)
-    connections, refreshes = Connections(database, tokens, clock), Refreshes(database, tokens, clock)
+    connections = Connections(database, tokens, clock)
     outbox = Outbox(connections.collection, broker.publisher, events_of, clock)
-    due = DueWork(connections.collection, LEASE, clock)
-    refreshing = Refreshing(refreshes, connections, tokens, zoom, outbox)
     webhooks = Webhooks(database, clock)
     relays = Outbox(webhooks.collection, broker.publisher, changes_of, clock)
     meeting_service = MeetingService(to_neighbours, settings.meeting_service_url, keys)
     leaving = LeavingZoom(database, tokens, connections, outbox, zoom=zoom, meetings=meeting_service, clock=clock)
-    worker, checkups = Worker(due, refreshing.refresh), Checkups(database, clock)
-    access_tokens = AccessTokens(connections, refreshes, tokens, worker.nudge, clock)
-    checking_up = CheckingUp(connections, checkups, refreshes, tokens, access_tokens, ZoomUsers(http), outbox)
-    checking = checking_up.worker()
-
-    def wake() -> None:
-        worker.nudge()
-        checking.nudge()
-
+    using = UsingZoom(database, tokens, connections, outbox, zoom=zoom, zoom_users=ZoomUsers(http), clock=clock)
     connecting = ConnectingZoom(
-        database, vault, connections, outbox, zoom=zoom, meetings=meeting_service, wake=wake, clock=clock
+        database, vault, connections, outbox, zoom=zoom, meetings=meeting_service, wake=using.wake, clock=clock
     )
     relaying = Relaying(
-        webhooks, connections, relays, outbox, worker.nudge, client_id=settings.zoom_client_id, clock=clock
+        webhooks, connections, relays, outbox, using.wake, client_id=settings.zoom_client_id, clock=clock
     )
 
     async def close() -> None:
-        await refreshing.drain()
+        await using.refreshing.drain()
         await asyncio.gather(http.aclose(), to_neighbours.aclose())
 
     privacy = Privacy(database, vault, broker, leaving.disconnecting, clock)
-    stores = (clients, connections, webhooks, outbox, relays, due, leaving.due)
+    stores = (clients, connections, webhooks, outbox, relays, leaving.due)
     lifecycle = Lifecycle(
         client,
         broker,
         prepare=[
             *(store.create_indexes for store in stores),
             *connecting.prepare,
-            checkups.prepare,
+            *using.prepare,
             *privacy.prepare,
             partial(clients.seed, settings.service_clients),
         ],
         outboxes=[outbox, relays, privacy.outbox],
-        workers=[worker, checking, connecting.worker, leaving.worker, privacy.erasing.worker],
+        workers=[*using.workers, connecting.worker, leaving.worker, privacy.erasing.worker],
         measures=[privacy.letters.measure],
         on_close=[close],
     )
@@ -126,10 +111,10 @@ def build_app(settings: Settings, *, clock: Clock = utc_now) -> FastAPI:
     app.include_router(asyncapi_router("auth-service", PUBLISHED))
     verifier = keys.verifier(AUDIENCE)
     app.include_router(connections_router(connections, leaving.disconnecting, verifier))
-    app.include_router(checkups_router(checking_up, verifier))
+    app.include_router(checkups_router(using.checking_up, verifier))
     app.include_router(pausing_router(Pausing(connections, outbox), connections, verifier))
     app.include_router(endings_router(connections, meeting_service, verifier))
-    app.include_router(access_tokens_router(access_tokens, tokens, verifier))
+    app.include_router(access_tokens_router(using.access_tokens, tokens, verifier))
     app.include_router(standings_router(connections, verifier))
     app.include_router(erasures_router(privacy.erasing, privacy.erasures, verifier))
     _add_open_paths(app, settings, keys, issuing=Issuing(clients, keys), connecting=connecting, relaying=relaying)
