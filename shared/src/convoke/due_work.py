@@ -72,7 +72,10 @@ class DueWork:
         return Claim(document, owner, until, self._lease) if document else None
 
     async def due_in(self, longest: float) -> float:
-        """Return in how many seconds a document that is free now is due, `longest` at most."""
+        """Return in how many seconds a document that is free now is due, `longest` at most.
+
+        What is leased is left out: its owner gives it back, or has died, and then the next look finds it.
+        """
         now = self._clock()
         soon = {self._due_at: {"$lt": now + timedelta(seconds=longest)}, **self._free_at(now)}
         first = await self._collection.find_one(soon, {"due_at": f"${self._due_at}"}, sort=[(self._due_at, 1)])

@@ -6,12 +6,14 @@ import pytest
 
 from auth_service.mongo.clients import Clients
 from auth_service.settings import Settings
-from convoke import due_work
+from convoke import due_work, mongo
 from tests.integration.auth_service.conftest import product_of
 from tests.integration.auth_service.owners import OwnerAtZoom
 from tests.integration.auth_service.replicas import MovableClock, replica, soon
 from tests.integration.auth_service.test_connecting import is_checked_up
+from tests.integration.auth_service.test_deauthorization import removal, remove_app
 from tests.integration.auth_service.test_erasing import begun, own_is_done, receipt_when
+from tests.integration.auth_service.test_webhooks import post
 from tests.integration.auth_service.zoom_app import Zoom
 
 NewOwner = Callable[[], Awaitable[OwnerAtZoom]]
@@ -77,6 +79,33 @@ async def test_b17_also_where_the_newer_tokens_cannot_be_used(new_owner: NewOwne
     await owner.zoom.fault("get_user", "status", status=403)
     assert (await owner.come_back()).status_code == 403
     await soon(lambda: is_refused(owner))
+
+
+async def test_b16_what_is_not_accepted_is_revoked(new_owner: NewOwner):
+    owner = await new_owner()
+    await owner.connect()
+    await owner.decide("keep", await owner.come_back("host-2"))
+    await soon(lambda: is_revoked(owner))
+
+
+async def is_revoked(owner: OwnerAtZoom) -> bool:
+    return bool(await owner.zoom.revocations())
+
+
+async def test_f60_a_reported_removal_is_looked_at_also_where_the_report_was_not_stored_to_its_end(
+    new_owner: NewOwner, store: mongo.Database
+):
+    owner = await new_owner()
+    await owner.connect()
+    await soon(lambda: is_checked_up(owner.product))
+    await remove_app(owner.zoom)
+    await store.command({"collMod": "webhooks", "validator": {"_id": "no report"}})
+    assert (await post(owner.product.http, removal())).status_code == 500
+    await soon(lambda: has_ended(owner))
+
+
+async def has_ended(owner: OwnerAtZoom) -> bool:
+    return [found["status"] for found in await owner.product.connections()] == ["disconnected"]
 
 
 async def test_f69_an_erasure_begins(new_owner: NewOwner):

@@ -43,9 +43,11 @@ def epmd() -> str:
     return found
 
 
-def erlang_libraries() -> Path:
-    """Return the folder of Erlang's own libraries; raises MissingServerError."""
-    return Path(epmd()).resolve().parents[2] / "lib"
+def erlang_libraries() -> list[Path]:
+    """Return Erlang's own libraries, none where they do not lie beside its port mapper; raises MissingServerError."""
+    above = Path(epmd()).resolve().parents
+    home = next((folder for folder in above if any(folder.glob("lib/kernel-*"))), None)
+    return sorted(home.glob("lib/*")) if home else []
 
 
 def mongod() -> Path:

@@ -6,6 +6,8 @@ libraries named, a start takes a third of the time (5.8 s to 2.1 s here). What a
 """
 
 import re
+import shutil
+from collections.abc import Iterable
 from pathlib import Path
 
 _APPLICATIONS = re.compile(r"\{applications,\s*\[([^\]]*)\]")
@@ -13,23 +15,20 @@ _MODULES = re.compile(r"\{modules,\s*\[[^\]]*\]")
 
 
 def link_used(server: Path, target: Path, applications: list[str]) -> None:
-    """Link in `target` what of the installed `server` these applications use."""
-    (target / "plugins").mkdir(parents=True, exist_ok=True)
-    _link(server / "sbin", target / "sbin")
+    """Link in `target`, which is made anew, what of the installed `server` these applications use."""
+    shutil.rmtree(target, ignore_errors=True)  # another version may be installed since
+    (target / "plugins").mkdir(parents=True)
+    (target / "sbin").symlink_to(server / "sbin")
     for library in _libraries(server / "plugins", applications):
-        _link(library, target / "plugins" / library.name)
+        (target / "plugins" / library.name).symlink_to(library)
 
 
-def describe_erlang(libraries: Path, target: Path) -> None:
+def describe_erlang(libraries: Iterable[Path], target: Path) -> None:
     """Write descriptions of Erlang's own libraries that name no module; first in the code path, they count."""
-    target.mkdir(exist_ok=True)
-    for description in libraries.glob("*/ebin/*.app"):
-        (target / description.name).write_text(_MODULES.sub("{modules, []", description.read_text()))
-
-
-def _link(source: Path, link: Path) -> None:
-    if not link.is_symlink():
-        link.symlink_to(source)
+    target.mkdir()
+    for library in libraries:
+        for description in library.glob("ebin/*.app"):
+            (target / description.name).write_text(_MODULES.sub("{modules, []", description.read_text()))
 
 
 def _libraries(folder: Path, applications: list[str]) -> set[Path]:

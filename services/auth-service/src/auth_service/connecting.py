@@ -47,7 +47,10 @@ class ConnectingZoom:
         self._choices = Choices(database, vault, clock)
         self._due = DueWork(self._choices.collection, LEASE, clock)
         self._zoom = zoom
-        self._choosing = Choosing(self._choices, connections, zoom, outbox, meetings, wake=wake, clock=clock)
+        self._wake = wake
+        self._choosing = Choosing(
+            self._choices, connections, zoom, outbox, meetings, wake=self._look_at_once, clock=clock
+        )
         self._connecting = Connecting(
             self._organizations,
             self._authorizations,
@@ -58,6 +61,10 @@ class ConnectingZoom:
             wake=wake,
         )
         self.worker = Worker(self._due, self._choosing.end, concurrency=2)
+
+    def _look_at_once(self) -> None:
+        self._wake()
+        self.worker.nudge()
 
     @property
     def prepare(self) -> Sequence[Callable[[], Awaitable[object]]]:

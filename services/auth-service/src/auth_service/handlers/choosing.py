@@ -45,7 +45,7 @@ class Shown:
 class Choosing:
     """Holds, shows and ends choices between two Zoom users.
 
-    `wake` has whoever asks Zoom about connections look at once.
+    `wake` has whoever asks Zoom about connections, or ends choices, look at once.
     """
 
     def __init__(
@@ -108,6 +108,7 @@ class Choosing:
     async def refuse(self, choice: Choice) -> None:
         """Keep the former Zoom user. Raises what Choices.refuse raises."""
         await self._choices.refuse(choice)
+        self._wake()
         log.info("zoom.another_user_refused", connection=choice.connection_id)
 
     async def end(self, claim: Claim) -> None:

@@ -65,10 +65,11 @@ class Relaying:
             return "ignored"
         if await self._webhooks.is_known(removal.digest):
             return "repeated"
-        for refused in await self._connections.report_removal(removal.zoom_user_id, self._clock()):
+        already_refused = await self._connections.report_removal(removal.zoom_user_id, self._clock())
+        self._nudge()
+        for refused in already_refused:
             if document := await self._connections.disconnect(refused, "deauthorized", "zoom"):
                 self._disconnections.publish_soon(document)
         await self._webhooks.add_removal(removal)
-        self._nudge()
         log.info("zoom.deauthorization_reported")
         return "taken"
