@@ -1,18 +1,20 @@
-"""The plumbing on a virtual host that has forgotten the last test, with what a test sees on the queues."""
+"""The plumbing on a virtual host that has forgotten the last test, what a test sees on the queues, and an issuer."""
 
 import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import aio_pika
+import httpx
 import pytest
 from pymongo import MongoClient
 from pymongo.errors import ConnectionFailure
 
-from convoke import mongo
+from convoke import identity, mongo
 from convoke.contracts.topology import TOPOLOGY
 from convoke.contracts.wire import EventData
 from convoke.messaging.cloudevents import CONTENT_TYPE, Event, parse
@@ -20,6 +22,7 @@ from convoke.mongo import Collection
 from local_stack import environment, installed
 from local_stack.mongodb import direct_client
 from local_stack.processes import ChildProcess, free_port
+from tests.integration.convoke.issuer import AuthService
 from tests.support.eventually import eventually
 from tests.support.queues import empty_all_queues
 
@@ -143,3 +146,29 @@ def _answers(client: MongoClient[dict[str, Any]]) -> bool:
         return bool(client.admin.command("ping"))
     except ConnectionFailure:
         return False
+
+
+@pytest.fixture
+def auth() -> Iterator[AuthService]:
+    auth = AuthService()
+    auth.run()
+    yield auth
+    auth.stop()
+
+
+@pytest.fixture
+async def http() -> AsyncIterator[httpx.AsyncClient]:
+    async with httpx.AsyncClient(timeout=2, trust_env=False) as http:
+        yield http
+
+
+@pytest.fixture
+def later(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Return what lets seconds pass for the module `identity`, and only for it."""
+    now = SimpleNamespace(seconds=1_000.0)
+    monkeypatch.setattr(identity, "time", SimpleNamespace(monotonic=lambda: now.seconds))
+
+    def pass_by(seconds: float) -> None:
+        now.seconds += seconds
+
+    return pass_by
