@@ -13,10 +13,12 @@ from auth_service.mongo.organizations import Organizations
 from auth_service.settings import Settings
 from convoke import mongo
 from convoke.settings import load
+from tests.integration.auth_service.checkups import CheckedUp, one
 from tests.integration.auth_service.owners import HOME, OwnerAtZoom
 from tests.integration.auth_service.replicas import PUBLIC_URL, SERVICE, SERVICE_SECRET, Caller, MovableClock
 from tests.integration.auth_service.shared import Shared, shared_replica
 from tests.integration.auth_service.zoom_app import Zoom
+from tests.support.eventually import eventually
 from zoom_sandbox.app import build_app
 from zoom_sandbox.server import serving
 from zoom_sandbox.settings import Settings as SandboxSettings
@@ -164,6 +166,23 @@ def connect(zoom: Zoom) -> Callable[..., Awaitable[dict[str, Any]]]:
         return await OwnerAtZoom(product, zoom).connect(user_id, host_id)
 
     return connect
+
+
+@pytest.fixture
+def checked_up(product: Caller, connect: Callable[..., Awaitable[dict[str, Any]]]) -> CheckedUp:
+    """Connect a host and return the connection as the check-up at connecting found it."""
+
+    async def checked_up(user_id: str = "host-1", host_id: str | None = "hst_1") -> dict[str, Any]:
+        made = await connect(product, host_id=host_id, user_id=user_id)
+
+        async def found() -> Any:
+            connection = await one(product, made["id"])
+            return connection if connection["checked_at"] else None
+
+        connection: dict[str, Any] = await eventually(found)
+        return connection
+
+    return checked_up
 
 
 @pytest.fixture
