@@ -37,7 +37,7 @@ TOKENS = (
         f"{AUTH}/handlers/refreshing.py",
         "SAVE_FOR = 300.0",
         "SAVE_FOR = -1.0",
-        (f"{OF_AUTH}/test_refreshing.py",),
+        (f"{OF_AUTH}/test_refreshing_interrupted.py",),
     ),
     Mutant(
         "bring a connection back that its owner has ended",
