@@ -13,6 +13,7 @@ from booking_service.settings import Settings
 from convoke.messaging.broker import connect, publishing_broker
 from convoke.messaging.publisher import Publisher
 from convoke.settings import load
+from tests.integration.booking_service.eraser import Eraser
 from tests.integration.booking_service.issuer import Issuer, issuing
 from tests.integration.booking_service.neighbours import Neighbours
 from tests.integration.booking_service.replicas import PUBLIC_URL, MovableClock, Wire, replica, tapped
@@ -111,3 +112,8 @@ def stored(database: Any) -> StoredSessions:
 @pytest.fixture
 def neighbours(publisher: Publisher, wire: Wire) -> Neighbours:  # noqa: ARG001 - the service declares the queues
     return Neighbours(publisher)
+
+
+@pytest.fixture
+def eraser(publisher: Publisher, database: Any, wire: Wire) -> Eraser:  # noqa: ARG001 - the service declares the queues
+    return Eraser(publisher, database)
