@@ -136,7 +136,7 @@ ZOOM = (
         f"{MEETING}/zoom/pacing.py",
         "        turn = max(now, self.free_at)\n",
         "        turn = now\n",
-        (f"{OF_MEETING}/test_pacing.py",),
+        (f"{OF_MEETING}/test_pacing.py", f"{OF_MEETING}/test_waiting_for_a_turn.py"),
     ),
     Mutant(
         "make links unasked for bookings from before Zoom",
