@@ -5,6 +5,7 @@ import pytest
 from convoke.contracts import ZoomMeetingChanged, ZoomOptions
 from convoke.messaging.cloudevents import Event
 from tests.integration.convoke.conftest import sample
+from tests.integration.meeting_service.test_overtaken import Interrupted, hours_later
 from tests.integration.meeting_service.world import World, at
 
 FLAG = ZoomOptions(when_changed="flag")
@@ -166,3 +167,38 @@ async def test_a_change_during_an_update_is_looked_at_afterwards(world: World):
     await world.reconciler().reconcile(claim)
     assert (await world.state(session)).must_look is False
     assert await world.calls("get_meeting") == 2
+
+
+async def test_a_meeting_that_is_deleted_while_it_is_adopted_is_made_anew(world: World):
+    await world.app.fault("create_meeting", "answer_lost")
+    await world.book()
+    await world.work()
+    (meeting,) = await world.at_zoom()
+    world.clock.advance(seconds=16)
+    deleted: list[int] = []
+
+    async def the_host_deletes_it() -> None:
+        if not deleted:
+            deleted.append(meeting["id"])
+            await world.app.control("DELETE", f"/meetings/{meeting['id']}")
+
+    await world.work(Interrupted(world.zoom, "get", the_host_deletes_it))
+    await hours_later(world)
+    (ours,) = await world.at_zoom()
+    assert ours["id"] != meeting["id"]
+
+
+async def test_a_meeting_that_is_moved_inside_zoom_during_a_reschedule_has_the_bookings_time(world: World):
+    session = await world.book()
+    await world.work()
+    (meeting,) = await world.at_zoom()
+    moved = await world.reschedule(session)
+    starts = ["2029-03-09T09:00:00Z"]
+
+    async def the_host_moves_it_once() -> None:
+        if starts:
+            await world.tokens.host.change(meeting["id"], start_time=starts.pop())
+
+    await world.work(Interrupted(world.zoom, "get", the_host_moves_it_once))
+    assert [at(moved)[0]] == [one["start_time"] for one in await world.at_zoom()]
+    assert (await world.told_types())[-1] == "meeting.ready.v1"

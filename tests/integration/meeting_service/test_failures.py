@@ -9,6 +9,7 @@ from meeting_service.handlers import Handlers
 from meeting_service.ports import Refused
 from meeting_service.reconcile.reconciler import ASK_PEOPLE_AFTER
 from tests.integration.convoke.conftest import sample
+from tests.integration.meeting_service.test_overtaken import PAST_THE_LEASE
 from tests.integration.meeting_service.world import World, at
 
 
@@ -155,3 +156,37 @@ async def test_api10_an_xml_error_body_is_understood_by_its_status(world: World)
     await world.work()
     (failed,) = await world.told()
     assert failed.data.reason.code == "zoom_rejected"
+
+
+async def test_a_refused_delete_is_not_repeated_before_its_time(world: World):
+    session = await world.book()
+    await world.work()
+    await world.app.fault("delete_meeting", "rate_limited_day", times=1000)
+    await world.cancel(session)
+    for _ in range(3):
+        await world.work()
+        world.clock.advance(seconds=PAST_THE_LEASE)
+    assert await world.calls("delete_meeting") == 1
+    assert (await world.told_types())[-1] == "meeting.failed.v1"
+
+
+async def test_a_twin_that_may_not_be_deleted_holds_up_neither_a_reschedule_nor_a_reconnect(world: World):
+    scopes = ["meeting:write:meeting", "meeting:update:meeting", "meeting:read:list_meetings", "meeting:read:meeting"]
+    await world.app.control("POST", "/users", json={"id": "host-1", "scopes": scopes})
+    world.tokens.host = await world.app.host("host-1")
+    await world.app.fault("create_meeting", "answer_lost")
+    session = await world.book()
+    await world.work()
+    (first,) = await world.at_zoom()
+    await world.tokens.host.create(agenda=first["agenda"])
+    world.clock.advance(seconds=16)
+    await world.work()
+    moved = await world.reschedule(session)
+    world.clock.advance(seconds=6)
+    await world.work()
+    assert at(moved)[0] in [meeting["start_time"] for meeting in await world.at_zoom()]
+    await world.app.control("POST", "/users", json={"id": "host-1", "scopes": [*scopes, "meeting:delete:meeting"]})
+    world.tokens.host = await world.app.host("host-1")
+    await handlers(world).resume_on_zoom_connected(connected())
+    await world.work()
+    assert len(await world.at_zoom()) == 1
