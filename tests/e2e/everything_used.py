@@ -90,6 +90,7 @@ def everything_used(world: World) -> Iterator[Used]:
         for name in DATABASES.values():
             world.databases[name]["dead_letters"].delete_many({})
         world.system.gate.release()
+        world.system.gate.open()
         settled(world, [stories[0].expected], within=WITHIN)
         stories[-1].cancel()  # it would wait for its host to reconnect, and nobody does
         at_rest(world, within=WITHIN)
@@ -150,11 +151,12 @@ def connection_of(tenant: Tenant, story: Story) -> str:
 
 
 def keep_a_mail_waiting(world: World, story: Story) -> None:
-    """Have a mail rendered and stored that the mail server does not take yet."""
+    """Have a mail rendered and stored that the mail server does not take, however often it is tried, until it opens."""
     world.system.gate.hold(story.guest_mail, Moment.BEFORE_DATA)
     story.reschedule()
     rendered = {"_id": story.booking["id"], "deliveries.mime": {"$type": "string"}}
     until("the mail stored", lambda: world.databases["notifier"]["correspondence"].find_one(rendered), within=WITHIN)
+    world.system.gate.shut()
 
 
 def send_what_nobody_can_read(world: World) -> None:
