@@ -131,10 +131,6 @@ def built(around: Surroundings, clock: Clock) -> Services:
     """Return the services, subscribed and not yet prepared."""
     publisher = Publisher(around.broker)
 
-    def subscribed(subscriptions: Sequence[Subscription]) -> None:
-        for subscription in subscriptions:
-            subscribe(around.broker, around.broker, subscription)
-
     booking = around.database("booking")
     hosts = Catalog[Host](booking["hosts"], VAULT, to_document=host_document, of_document=host_of)
     event_types = Catalog[EventType](
@@ -144,7 +140,7 @@ def built(around: Surroundings, clock: Clock) -> Services:
     booking_outbox = Outbox(sessions.collection, publisher, expander(sessions.documents, ADDRESSES), clock)
     zoom_handlers = ZoomHandlers(ZoomConnections(booking["zoom_connections"]))
     told_of_sessions = MeetingHandlers(sessions, clock), NotificationHandlers(sessions, clock)
-    subscribed(booking_subscriptions(*told_of_sessions, zoom_handlers))
+    _subscribed(around, booking_subscriptions(*told_of_sessions, zoom_handlers))
 
     meetings, scans = Meetings(around.database("meeting"), VAULT), Scans(around.database("meeting"))
     nudges = Nudges(meetings.collection)
@@ -160,15 +156,9 @@ def built(around: Surroundings, clock: Clock) -> Services:
     due_scans = DueWork(scans.collection, SCAN_LEASE, clock)
     due_probes = DueWork(outages.collection, PROBE_LEASE, clock)
     told_of_zoom = MeetingServiceHandlers(meetings, nudges, scans, clock, nobody, nothing, zoom.forget)
-    subscribed(meeting_subscriptions(told_of_zoom))
+    _subscribed(around, meeting_subscriptions(told_of_zoom))
 
-    store = Correspondences(around.database("notifier"), VAULT, clock)
-    mail_outbox = Outbox(store.collection, publisher, notifications(MAILROOM.message_id), clock)
-    due_mails = DueWork(store.collection, MAIL_LEASE, clock)
-    sender = Sender(store, mail_outbox, MAILROOM, around.post, clock)
-    notices = NoticesStore(around.database("notifier"), VAULT, clock)
-    subscribed(notifier_subscriptions(NotifierHandlers(store, nobody), NoticeHandlers(notices, nobody)))
-
+    store, notifier = _notifier(around, publisher, clock)
     return Services(
         Bookings(sessions, hosts, event_types, booking_outbox, clock, invitations=RateLimit(10_000, 1.0)),
         hosts,
@@ -184,7 +174,7 @@ def built(around: Surroundings, clock: Clock) -> Services:
                 meeting_outbox,
                 [(due_meetings, reconciler.reconcile), (due_scans, scanner.scan), (due_probes, prober.probe)],
             ),
-            Service(store.collection, mail_outbox, [(due_mails, sender.work)]),
+            notifier,
         ],
         prepare=[
             hosts.create_indexes,
@@ -196,6 +186,21 @@ def built(around: Surroundings, clock: Clock) -> Services:
             budget.create_indexes,
         ],
     )
+
+
+def _notifier(around: Surroundings, publisher: Publisher, clock: Clock) -> tuple[Correspondences, Service]:
+    store = Correspondences(around.database("notifier"), VAULT, clock)
+    outbox = Outbox(store.collection, publisher, notifications(MAILROOM.message_id), clock)
+    due = DueWork(store.collection, MAIL_LEASE, clock)
+    sender = Sender(store, outbox, MAILROOM, around.post, clock)
+    notices, nobody = NoticesStore(around.database("notifier"), VAULT, clock), (lambda: None)
+    _subscribed(around, notifier_subscriptions(NotifierHandlers(store, nobody), NoticeHandlers(notices, nobody)))
+    return store, Service(store.collection, outbox, [(due, sender.work)])
+
+
+def _subscribed(around: Surroundings, subscriptions: Sequence[Subscription]) -> None:
+    for subscription in subscriptions:
+        subscribe(around.broker, around.broker, subscription)
 
 
 def as_real(fake: object) -> Any:
