@@ -142,13 +142,12 @@ class _Bounded:
 class QuietServer(uvicorn.Server):
     """Looks once a second whether there is a reason to stop, and at once after a signal.
 
-    uvicorn's own looks ten times a second (Server.main_loop), which was a sixth of what an idle service costs.
+    uvicorn's own looks ten times a second (Server.main_loop), which was a third of what an idle service costs.
     """
-
-    _loop: asyncio.AbstractEventLoop | None = None
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._signalled = asyncio.Event()
 
     async def main_loop(self) -> None:

@@ -1,6 +1,7 @@
 """Nobody waits for a worker's next look: what a request leaves to be done is looked at at once."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,7 @@ from tests.integration.auth_service.conftest import product_of
 from tests.integration.auth_service.owners import OwnerAtZoom
 from tests.integration.auth_service.replicas import MovableClock, replica, soon
 from tests.integration.auth_service.test_connecting import is_checked_up
-from tests.integration.auth_service.test_deauthorization import removal, remove_app
+from tests.integration.auth_service.test_deauthorization import has_ended, removal, remove_app, standing
 from tests.integration.auth_service.test_erasing import begun, own_is_done, receipt_when
 from tests.integration.auth_service.test_webhooks import post
 from tests.integration.auth_service.zoom_app import Zoom
@@ -35,9 +36,8 @@ async def new_owner(
         yield new_owner
 
 
-async def is_refused(owner: OwnerAtZoom, host_id: str | None = None) -> bool:
-    states = {found["host_id"]: found["status"] for found in await owner.product.connections()}
-    return bool(states[host_id] == "reauthorization_required")
+async def is_refused(owner: OwnerAtZoom, connection: dict[str, Any]) -> bool:
+    return (await standing(owner.product, connection["id"]))[0] == "reauthorization_required"
 
 
 async def test_b9_a_new_connection_is_checked_up(new_owner: NewOwner):
@@ -56,29 +56,29 @@ async def test_b9_b16_an_accepted_one_is_checked_up(new_owner: NewOwner):
 
 async def test_b17_tokens_that_a_consent_elsewhere_ended_are_found(new_owner: NewOwner):
     one, other = await new_owner(), await new_owner()
-    await one.connect()
+    first = await one.connect()
     await soon(lambda: is_checked_up(one.product))
     await other.connect()
-    await soon(lambda: is_refused(one))
+    await soon(lambda: is_refused(one, first))
 
 
 async def test_b16_b17_also_where_that_consent_is_not_accepted_yet(new_owner: NewOwner):
     owner = await new_owner()
     await owner.connect("host-1")
-    await owner.connect("host-2", "hst_2")
+    of_host = await owner.connect("host-2", "hst_2")
     await soon(lambda: is_checked_up(owner.product))
     assert (await owner.come_back("host-2")).status_code == 303
-    await soon(lambda: is_refused(owner, "hst_2"))
+    await soon(lambda: is_refused(owner, of_host))
 
 
 async def test_b17_also_where_the_newer_tokens_cannot_be_used(new_owner: NewOwner):
     """Zoom does not say whose they are, so they are given back; but they have ended those that the connection has."""
     owner = await new_owner()
-    await owner.connect()
+    own = await owner.connect()
     await soon(lambda: is_checked_up(owner.product))
     await owner.zoom.fault("get_user", "status", status=403)
     assert (await owner.come_back()).status_code == 403
-    await soon(lambda: is_refused(owner))
+    await soon(lambda: is_refused(owner, own))
 
 
 async def test_b16_what_is_not_accepted_is_revoked(new_owner: NewOwner):
@@ -96,16 +96,12 @@ async def test_f60_a_reported_removal_is_looked_at_also_where_the_report_was_not
     new_owner: NewOwner, store: mongo.Database
 ):
     owner = await new_owner()
-    await owner.connect()
+    own = await owner.connect()
     await soon(lambda: is_checked_up(owner.product))
     await remove_app(owner.zoom)
     await store.command({"collMod": "webhooks", "validator": {"_id": "no report"}})
     assert (await post(owner.product.http, removal())).status_code == 500
-    await soon(lambda: has_ended(owner))
-
-
-async def has_ended(owner: OwnerAtZoom) -> bool:
-    return [found["status"] for found in await owner.product.connections()] == ["disconnected"]
+    await soon(lambda: has_ended(owner.product, own["id"]))
 
 
 async def test_f69_an_erasure_begins(new_owner: NewOwner):
