@@ -1,6 +1,6 @@
 """Lanes: files of tests that one worker runs one after the other.
 
-What they share is then started once a test run, and not in each worker: three systems for the end-to-end tests, which
+What they share is then started once a test run, and not in each worker: two systems for the end-to-end tests, which
 mostly wait, and the services of a folder for its tests. Crash points share nothing, but only compute: in one lane they
 use what time those who wait leave. No lane is longer than all that the other workers have to run.
 """
@@ -11,8 +11,11 @@ import pytest
 from xdist.scheduler import LoadFileScheduling  # type: ignore[import-untyped]  # has no types
 
 _LANES = {
-    "killing": ("tests/e2e/test_broker_lost_everything", "tests/e2e/test_kill_any_service"),
-    "stopping": ("tests/e2e/test_shutdown", "tests/e2e/test_zoom_outage"),
+    "killing": (
+        "tests/e2e/test_broker_lost_everything",
+        "tests/e2e/test_kill_any_service",
+        "tests/e2e/test_zoom_outage",
+    ),
     "using": ("tests/e2e/",),
     "crashing": ("tests/faults/crashes/test_crash_",),
     "attacking": ("tests/integration/security/",),
