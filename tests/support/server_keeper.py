@@ -9,6 +9,7 @@ import json
 import os
 import select
 import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +22,9 @@ from local_stack.processes import free_port
 from local_stack.progress import say
 from local_stack.rabbitmq import RabbitMQ
 from tests.support import docker_servers
+
+_IN_MEMORY = Path("/dev/shm")  # noqa: S108 - a folder with a name of our own is made in it
+_ENOUGH_BYTES = 4 * 2**30
 
 _IN_DOCKER = {"rabbitmq": docker_servers.rabbitmq, "mongodb": docker_servers.mongodb}
 
@@ -46,8 +50,15 @@ def _running(server: str, folder: Path) -> Iterator[dict[str, str]]:
                 return
         except DockerException as failure:
             say(f"the Docker engine has no {server} for us ({failure}): using local processes")
-    with _LOCAL[server](folder / "server") as addresses:
+    with _LOCAL[server](_folder_for_data(folder)) as addresses:
         yield addresses
+
+
+def _folder_for_data(folder: Path) -> Path:
+    """Return one in memory where there is room: no test kills these servers, and a disk costs them a seventh more."""
+    if _IN_MEMORY.is_dir() and shutil.disk_usage(_IN_MEMORY).free > _ENOUGH_BYTES:
+        return Path(tempfile.mkdtemp(prefix="convoke-tests-", dir=_IN_MEMORY))
+    return folder / "server"
 
 
 @contextmanager
