@@ -11,8 +11,8 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check
 EDITABLE := shared services/auth-service services/booking-service services/meeting-service services/notifier deploy/zoom-sandbox deploy/local
 PROGRAMS := auth_service.__main__, booking_service.__main__, meeting_service.__main__, notifier.__main__, zoom_sandbox.__main__, local_stack.__main__
-# Many tests wait for a server: fewer leave two processors without work, more only cost their start.
-TEST_WORKERS ?= 8
+# Many tests wait for a server: five leave two processors without work, more than six only cost their start.
+TEST_WORKERS ?= 6
 DOCKER_IS_THERE := docker info >/dev/null 2>&1 && docker compose version >/dev/null 2>&1
 # Some images set it; each test worker would then translate all tests anew at every run.
 unexport PYTHONDONTWRITEBYTECODE
@@ -57,10 +57,11 @@ down: $(VENV)/ready ## stop what `make up` started
 	@if $(DOCKER_IS_THERE); then docker compose down; fi
 	@$(BIN)/python -m local_stack down
 
-# Else each worker of the first run does so, all at the same time and each for itself.
+# Else each worker of the first run does so, all at the same time and each for itself. In halves: one takes one processor.
 $(VENV)/translated: $(VENV)/ready
 	@echo "==> translating the tests (about 10 s, once)"
-	@if $(BIN)/pytest --collect-only -q >/dev/null; then touch $@; fi
+	@$(BIN)/pytest --collect-only -q tests/integration >/dev/null & \
+		if $(BIN)/pytest --collect-only -q --ignore=tests/integration >/dev/null && wait $$!; then touch $@; fi
 
 .PHONY: test
 test: $(VENV)/translated ## all tests, against real servers that they start themselves
