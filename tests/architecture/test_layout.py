@@ -291,7 +291,7 @@ def test_no_configuration_names_a_package_index():
         "--index-url https://example.org/simple",
         "pip install --extra-index-url https://example.org x",
         'index-url = "https://example.org"',
-        "httpx @ https://files.pythonhosted.org/packages/httpx.whl",
+        "httpx @ https://files.pythonhosted.example/packages/httpx.whl",
     ],
 )
 def test_a_named_package_index_is_found(planted: str):

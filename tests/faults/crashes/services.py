@@ -148,14 +148,13 @@ def built(around: Surroundings, clock: Clock) -> Services:
     budget = DailyBudget(around.database("meeting"), clock)
     unguarded, outages = ZoomMeetings(around.to_zoom, clock), Outages(around.database("meeting"))
     zoom = BehindBreaker(Paced(WithinBudget(unguarded, budget, clock), clock, around.pause), outages, clock)
-    nobody, nothing = (lambda: None), (lambda _: None)
-    prober = Prober(unguarded, outages, zoom.last_access, nudges, nobody, clock)
+    prober = Prober(unguarded, outages, zoom.last_access, nudges, _nobody_is_woken, clock)
     reconciler = Reconciler(meetings, scans, zoom, around.tokens, MARKER_KEY, meeting_outbox, clock)
     scanner = Scanner(scans, meetings, nudges, zoom, around.tokens, MARKER_KEY, clock)
     due_meetings = DueWork(meetings.collection, LEASE, clock)
     due_scans = DueWork(scans.collection, SCAN_LEASE, clock)
     due_probes = DueWork(outages.collection, PROBE_LEASE, clock)
-    told_of_zoom = MeetingServiceHandlers(meetings, nudges, scans, clock, nobody, nothing, zoom.forget)
+    told_of_zoom = MeetingServiceHandlers(meetings, nudges, scans, clock, _nobody_is_woken, lambda _: None, zoom.forget)
     _subscribed(around, meeting_subscriptions(told_of_zoom))
 
     store, notifier = _notifier(around, publisher, clock)
@@ -193,9 +192,13 @@ def _notifier(around: Surroundings, publisher: Publisher, clock: Clock) -> tuple
     outbox = Outbox(store.collection, publisher, notifications(MAILROOM.message_id), clock)
     due = DueWork(store.collection, MAIL_LEASE, clock)
     sender = Sender(store, outbox, MAILROOM, around.post, clock)
-    notices, nobody = NoticesStore(around.database("notifier"), VAULT, clock), (lambda: None)
-    _subscribed(around, notifier_subscriptions(NotifierHandlers(store, nobody), NoticeHandlers(notices, nobody)))
+    notices = NoticeHandlers(NoticesStore(around.database("notifier"), VAULT, clock), _nobody_is_woken)
+    _subscribed(around, notifier_subscriptions(NotifierHandlers(store, _nobody_is_woken), notices))
     return store, Service(store.collection, outbox, [(due, sender.work)])
+
+
+def _nobody_is_woken() -> None:
+    """Stand in for the wakers of workers: here these look at every turn."""
 
 
 def _subscribed(around: Surroundings, subscriptions: Sequence[Subscription]) -> None:
